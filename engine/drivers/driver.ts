@@ -1,0 +1,102 @@
+import type {BuildContext} from '../context/context.js';
+import type {Plan} from '../plan/plan.js';
+import type {EventSink} from '../progress/events.js';
+
+/** `--build-context NAME=…` (also `additional_contexts` of Compose). */
+export type NamedContext =
+  | {readonly kind: 'directory'; readonly context: BuildContext}
+  /** Image reference. */
+  | {readonly kind: 'image'; readonly reference: string}
+  /** `oci-layout://PATH[:TAG][@DIGEST]`; `path` is absolute. */
+  | {
+      readonly kind: 'oci-layout';
+      readonly path: string;
+      readonly tag: string | undefined;
+      readonly digest: string | undefined;
+    }
+  /** Git or HTTP URL, fetched by the builder. */
+  | {readonly kind: 'url'; readonly url: string};
+
+/** `--secret id=…`: where the value is read from, at the moment a step asks for it. */
+export type SecretSource =
+  | {readonly kind: 'file'; readonly path: string}
+  | {readonly kind: 'env'; readonly name: string; readonly value: string};
+
+/** `--output type=…`. `dest` undefined or `-`: standard output, where the type allows it. */
+export interface Output {
+  readonly type: 'image' | 'oci' | 'docker' | 'tar' | 'local';
+  readonly dest: string | undefined;
+  /** The other `key=value` attributes: `compression`, `compression-level`, `rewrite-timestamp`, `name`, … */
+  readonly attributes: Readonly<Record<string, string>>;
+}
+
+export interface RegistryCredentials {
+  readonly username: string;
+  readonly password: string;
+  /** Bearer token instead of a password. */
+  readonly identityToken?: string;
+}
+
+/** Everything a driver needs beside the plan. Values from argv and environment are resolved; paths are absolute. */
+export interface BuildRequest {
+  readonly context: BuildContext;
+  readonly contexts: ReadonlyMap<string, NamedContext>;
+  /** Full references (`repository:tag`) that the image gets. */
+  readonly tags: readonly string[];
+  readonly labels: Readonly<Record<string, string>>;
+  /** Values handed to the Dockerfile's ARGs, and predefined ones such as HTTP_PROXY. */
+  readonly buildArgs: ReadonlyMap<string, string>;
+  readonly secrets: ReadonlyMap<string, SecretSource>;
+  /** Agent socket, or PEM key files, by id (`default`). */
+  readonly ssh: ReadonlyMap<string, {readonly socket: string} | {readonly keys: readonly string[]}>;
+  /** `host:ip`. */
+  readonly extraHosts: readonly string[];
+  readonly network: 'default' | 'none' | 'host';
+  readonly noCache: boolean;
+  /** Stage names (`--no-cache-filter`). */
+  readonly noCacheFilter: readonly string[];
+  readonly cacheFrom: readonly string[];
+  readonly cacheTo: readonly string[];
+  readonly pull: boolean;
+  /** Empty: `image` only. */
+  readonly outputs: readonly Output[];
+  readonly shmSize: number | undefined;
+  readonly ulimits: readonly string[];
+  /** Steps at once; undefined: the driver's choice. */
+  readonly jobs: number | undefined;
+  /** Milliseconds. */
+  readonly stepTimeout: number | undefined;
+  /** Credentials for one registry host (`index.docker.io` for Docker Hub); never one host's for another. */
+  credentials(host: string): Promise<RegistryCredentials | undefined>;
+  /** Stages whose files are read after the build (artifacts): built too, even where the target does not need them. */
+  readonly keepStages: readonly number[];
+}
+
+export interface StepOutcome {
+  readonly step: string;
+  readonly name: string;
+  readonly stage: string | undefined;
+  readonly line: number | undefined;
+  readonly cached: boolean;
+  readonly seconds: number;
+}
+
+export interface Built {
+  readonly driver: Driver['name'];
+  /** Manifest digest where the builder makes one; else undefined (the classic image store has image IDs only). */
+  readonly manifestDigest: string | undefined;
+  /** Digest of the image config: the image ID of Docker. Undefined where no image was output. */
+  readonly configDigest: string | undefined;
+  readonly tags: readonly string[];
+  readonly steps: readonly StepOutcome[];
+  /** Removes what `readTree` needed (stage images of the artifact stages). Idempotent. */
+  close(): Promise<void>;
+}
+
+export interface Driver {
+  readonly name: 'docker' | 'embedded' | 'buildkit';
+  /** Rejects with BuildError, or the signal's reason when aborted; leaves no container, mount or temporary image. */
+  build(plan: Plan, request: BuildRequest, events: EventSink, signal: AbortSignal): Promise<Built>;
+  /** Tar stream of `path` in a built stage (its index). Rejects with NOT_FOUND if it is absent. The stage is never run. */
+  readTree(built: Built, stage: number, path: string, signal: AbortSignal): AsyncIterable<Uint8Array>;
+}

@@ -1,0 +1,74 @@
+import {BuildError, quote} from '../base/errors.js';
+
+/** `os/architecture[/variant]` (OCI image-spec, image-index: platform object), normalised as containerd does. */
+export interface Platform {
+  readonly os: string;
+  readonly architecture: string;
+  readonly variant?: string;
+}
+
+const architectureAliases: Readonly<Record<string, readonly [string, string?]>> = {
+  x86_64: ['amd64'],
+  'x86-64': ['amd64'],
+  i386: ['386'],
+  aarch64: ['arm64'],
+  armhf: ['arm', 'v7'],
+  armel: ['arm', 'v6'],
+};
+const nodeArchitectures: Readonly<Record<string, string>> = {x64: 'amd64', ia32: '386', arm: 'arm', arm64: 'arm64'};
+const linuxOnly = new Set([
+  'amd64',
+  '386',
+  'arm',
+  'arm64',
+  'ppc64le',
+  'ppc64',
+  's390x',
+  'riscv64',
+  'mips64le',
+  'loong64',
+]);
+
+/** Throws BuildError PLATFORM_INVALID. */
+export function parsePlatform(text: string): Platform {
+  const parts = text.toLowerCase().split('/');
+  if (parts.length > 3 || parts.some((part) => !/^[a-z0-9_.-]+$/.test(part))) {
+    throw new BuildError('PLATFORM_INVALID', `not a platform: ${quote(text)}`, {
+      remedy: 'A platform is os/architecture[/variant], such as linux/amd64 or linux/arm64/v8.',
+    });
+  }
+  const [first = '', second, third] = parts;
+  if (second === undefined) {
+    const [architecture] = architectureAliases[first] ?? [first];
+    return linuxOnly.has(architecture) ? normalise('linux', first, undefined) : {...hostPlatform(), os: first};
+  }
+  return normalise(first, second, third);
+}
+
+function normalise(os: string, given: string, givenVariant: string | undefined): Platform {
+  const [architecture, implied] = architectureAliases[given] ?? [given];
+  let variant = givenVariant ?? implied;
+  if (architecture === 'arm')
+    variant = variant === undefined ? 'v7' : variant.startsWith('v') ? variant : `v${variant}`;
+  // arm64/v8 and amd64/v1 are the plain architectures.
+  if (
+    (architecture === 'arm64' && (variant === 'v8' || variant === '8')) ||
+    (architecture === 'amd64' && variant === 'v1')
+  ) {
+    variant = undefined;
+  }
+  return {os: os === 'macos' ? 'darwin' : os, architecture, ...(variant === undefined ? {} : {variant})};
+}
+
+export function formatPlatform(platform: Platform): string {
+  return [platform.os, platform.architecture, platform.variant].filter((part) => part !== undefined).join('/');
+}
+
+/** The platform that images run on here: always Linux. */
+export function hostPlatform(): Platform {
+  return normalise('linux', nodeArchitectures[process.arch] ?? process.arch, undefined);
+}
+
+export function samePlatform(a: Platform, b: Platform): boolean {
+  return formatPlatform(a) === formatPlatform(b);
+}

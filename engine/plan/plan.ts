@@ -1,0 +1,20 @@
+import type {Dockerfile, Warning} from '../dockerfile/ast.js';
+import type {StageGraph} from '../stages/graph.js';
+
+/** A path of a stage where artifacts are looked for. */
+export interface ArtifactSource {
+  /** Index of the stage. */
+  readonly stage: number;
+  /** Absolute path in the stage: a directory, or a file. */
+  readonly path: string;
+}
+
+/** What will run. Pure data: made without clock, file system or network. */
+export interface Plan {
+  readonly dockerfile: Dockerfile;
+  /** The Dockerfile a daemon gets: `dockerfile.text` with overridden ENV values replaced in place, lines kept. */
+  readonly effectiveText: string;
+  readonly graph: StageGraph;
+  readonly artifacts: readonly ArtifactSource[];
+  readonly warnings: readonly Warning[];
+}

@@ -1,0 +1,152 @@
+import type {SourceRange} from '../base/errors.js';
+import type {FileTransfer, Heredoc, Statement, Warning} from '../dockerfile/ast.js';
+import type {ContainerConfig} from '../oci/config.js';
+import type {Platform} from '../oci/platform.js';
+
+/** Where a value came from. */
+export type Origin =
+  /** `ARG NAME=value` of the stage, or of the global scope before the first FROM. */
+  | 'default'
+  | 'global-default'
+  /** `--build-arg NAME=value`, `--build-arg NAME` (from the process environment), `--build-arg-file`, Compose `build.args`. */
+  | 'build-arg'
+  | 'build-arg-environment'
+  | 'build-arg-file'
+  | 'compose'
+  /** A value that Compose took from `.env`. */
+  | '.env'
+  /** `ENV` of the Dockerfile, and `--env` over it. */
+  | 'env'
+  | 'env-override'
+  | 'base-image'
+  /** `TARGETARCH` and the like; `HTTP_PROXY` and the like. */
+  | 'platform'
+  | 'predefined'
+  /** Declared without any value. */
+  | 'unset';
+
+export interface Binding {
+  readonly name: string;
+  /** Undefined: declared without a value. */
+  readonly value: string | undefined;
+  readonly origin: Origin;
+  /** Line of the declaration; 0 where it is in no Dockerfile line. */
+  readonly line: number;
+}
+
+export type StageBase =
+  | {readonly kind: 'scratch'}
+  | {readonly kind: 'stage'; readonly index: number}
+  /** As expanded (`debian:bookworm`), not yet normalised. */
+  | {readonly kind: 'image'; readonly reference: string}
+  /** Named context. */
+  | {readonly kind: 'context'; readonly name: string};
+
+/** Where COPY --from, ADD and RUN --mount read from. */
+export type Source =
+  {readonly kind: 'main-context'} | Exclude<StageBase, {kind: 'scratch'}> | {readonly kind: 'scratch'};
+
+export interface Mount {
+  readonly type: 'bind' | 'cache' | 'tmpfs' | 'secret' | 'ssh';
+  /** Absolute path in the container; undefined for a secret that only sets an environment variable. */
+  readonly target: string | undefined;
+  /** bind and cache: what is mounted, and the path in it. */
+  readonly from: Source | undefined;
+  readonly source: string;
+  readonly readOnly: boolean;
+  /** cache, secret, ssh. */
+  readonly id: string | undefined;
+  readonly sharing: 'shared' | 'private' | 'locked';
+  readonly required: boolean;
+  readonly mode: number | undefined;
+  readonly uid: number | undefined;
+  readonly gid: number | undefined;
+  /** tmpfs, bytes. */
+  readonly size: number | undefined;
+  /** secret as environment variable. */
+  readonly env: string | undefined;
+}
+
+/** What a step does, every string expanded. */
+export type Operation =
+  | {
+      readonly kind: 'run';
+      /** What is executed: the shell's words and the command, or the JSON form. */
+      readonly argv: readonly string[];
+      /** Shell form; the command text (here-documents included as written). */
+      readonly command: string;
+      readonly shellForm: boolean;
+      /** Here-documents that become files or standard input, bodies final. */
+      readonly heredocs: readonly Heredoc[];
+      readonly mounts: readonly Mount[];
+      readonly network: 'default' | 'none' | 'host';
+      readonly security: 'sandbox' | 'insecure';
+    }
+  | ({
+      readonly kind: 'copy' | 'add';
+      readonly source: Source;
+      /** Sources that are here-documents: file name and final content. */
+      readonly files: readonly {readonly name: string; readonly content: string}[];
+      readonly checksum: string | undefined;
+      readonly keepGitDir: boolean;
+      readonly unpack: boolean | undefined;
+    } & Omit<FileTransfer, 'from'>)
+  /** Absolute and clean; the directory is made where it is missing. */
+  | {readonly kind: 'workdir'; readonly path: string}
+  /** Changes the image config only. */
+  | {readonly kind: 'config'};
+
+export interface StageStep {
+  readonly statement: Statement;
+  readonly operation: Operation;
+  readonly line: number;
+  readonly range: SourceRange;
+  /** The instruction after expansion, on one line where it was one. */
+  readonly text: string;
+  /** `[builder 3/7] RUN make`: as BuildKit names it. */
+  readonly name: string;
+  /** ENV in force, then ARGs in force that no ENV hides: the environment of RUN, in BuildKit's order. */
+  readonly env: readonly Binding[];
+  /** ARGs in force at this step (for RUN's key and history). */
+  readonly args: readonly Binding[];
+  /** Image config after the step. */
+  readonly config: ContainerConfig;
+}
+
+export interface Stage {
+  readonly index: number;
+  /** Lower case, as BuildKit compares; undefined where FROM gives none. */
+  readonly name: string | undefined;
+  readonly base: StageBase;
+  readonly platform: Platform;
+  /** FROM's line. */
+  readonly line: number;
+  /** The target needs it. */
+  readonly reachable: boolean;
+  readonly steps: readonly StageStep[];
+  /** ENV at the end of the stage. */
+  readonly env: ReadonlyMap<string, Binding>;
+  readonly workdir: string;
+  readonly user: string;
+  readonly config: ContainerConfig;
+  /** Indexes of the stages it reads: base, COPY --from, mounts. */
+  readonly needs: readonly number[];
+}
+
+/** One row for the user: an ARG as some scope sees it. */
+export interface ArgReport extends Binding {
+  /** Name or index of the stage; null for the global scope. */
+  readonly stage: string | null;
+  readonly used: boolean;
+}
+
+export interface StageGraph {
+  readonly stages: readonly Stage[];
+  /** Index of the target stage. */
+  readonly target: number;
+  readonly platform: Platform;
+  /** Every external image, in order of first use, without duplicates. */
+  readonly images: readonly string[];
+  readonly args: readonly ArgReport[];
+  readonly warnings: readonly Warning[];
+}

@@ -4,9 +4,10 @@ import test from 'ava';
 
 const ranks = new Map(
   [
-    ['base', 'oci'],
+    ['base'],
+    ['oci'],
     ['progress', 'dockerfile', 'context', 'compose', 'store'],
-    ['stages', 'snapshot', 'registry'],
+    ['stages', 'snapshot', 'registry', 'bases'],
     ['plan'],
     ['drivers'],
     ['artifacts', 'delivery'],

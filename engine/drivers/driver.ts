@@ -1,6 +1,7 @@
 import type {BuildContext} from '../context/context.js';
 import type {Plan} from '../plan/plan.js';
 import type {EventSink} from '../progress/events.js';
+import type {RegistryCredentials} from '../registry/credentials.js';
 
 /** `--build-context NAME=…` (also `additional_contexts` of Compose). */
 export type NamedContext =
@@ -28,13 +29,6 @@ export interface Output {
   readonly dest: string | undefined;
   /** The other `key=value` attributes: `compression`, `compression-level`, `rewrite-timestamp`, `name`, … */
   readonly attributes: Readonly<Record<string, string>>;
-}
-
-export interface RegistryCredentials {
-  readonly username: string;
-  readonly password: string;
-  /** Bearer token instead of a password. */
-  readonly identityToken?: string;
 }
 
 /** Everything a driver needs beside the plan. Values from argv and environment are resolved; paths are absolute. */

@@ -1,0 +1,70 @@
+import {spawn} from 'node:child_process';
+import {once} from 'node:events';
+import {connect as connectSocket} from 'node:net';
+import {Duplex} from 'node:stream';
+import {connect as connectTls} from 'node:tls';
+import type {DockerEndpoint} from './endpoint.js';
+
+/**
+ * A byte stream to the daemon, connected (over ssh: started; a failure there ends the stream with an error that holds
+ * what ssh said). The caller destroys it. Rejects with the platform's error; an abort before the connection stands
+ * destroys it, later the stream is the caller's.
+ */
+export async function connectDaemon(endpoint: DockerEndpoint, signal: AbortSignal): Promise<Duplex> {
+  signal.throwIfAborted();
+  if (endpoint.kind === 'ssh') return overSsh(endpoint);
+  const socket =
+    endpoint.kind === 'unix'
+      ? connectSocket({path: endpoint.path})
+      : endpoint.tls === undefined
+        ? connectSocket({host: endpoint.host, port: endpoint.port})
+        : connectTls({
+            host: endpoint.host,
+            port: endpoint.port,
+            // Server names are for names only.
+            ...(!/^[\d.]+$|:/.test(endpoint.host) && {servername: endpoint.host}),
+            ...(endpoint.tls.ca !== undefined && {ca: endpoint.tls.ca}),
+            ...(endpoint.tls.cert !== undefined && {cert: endpoint.tls.cert}),
+            ...(endpoint.tls.key !== undefined && {key: endpoint.tls.key}),
+            rejectUnauthorized: endpoint.tls.verify,
+          });
+  try {
+    await once(socket, endpoint.kind === 'tcp' && endpoint.tls !== undefined ? 'secureConnect' : 'connect', {signal});
+    return socket;
+  } catch (error) {
+    socket.destroy();
+    signal.throwIfAborted();
+    throw error;
+  }
+}
+
+/** Arguments of `ssh` for a daemon that is reached through `docker system dial-stdio` on its host. */
+export function sshArguments(endpoint: Extract<DockerEndpoint, {kind: 'ssh'}>): readonly string[] {
+  const remote = endpoint.socket === undefined ? [] : ['--host', shellQuote(`unix://${endpoint.socket}`)];
+  return [
+    ...['-o', 'ConnectTimeout=30', '-o', 'BatchMode=yes', '-T'],
+    ...(endpoint.user === undefined ? [] : ['-l', endpoint.user]),
+    ...(endpoint.port === undefined ? [] : ['-p', String(endpoint.port)]),
+    ...['--', endpoint.host, 'docker', ...remote, 'system', 'dial-stdio'],
+  ];
+}
+
+// ssh hands its words to a shell over there.
+function shellQuote(word: string): string {
+  return /^[\w:/.@%+-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;
+}
+
+function overSsh(endpoint: Extract<DockerEndpoint, {kind: 'ssh'}>): Duplex {
+  const child = spawn('ssh', sshArguments(endpoint), {stdio: ['pipe', 'pipe', 'pipe']});
+  let said = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (said = (said + text).slice(-2000)));
+  // Byte streams of the pair carry errors to the Duplex; a write after the end of ssh is one of them.
+  const stream = Duplex.from({readable: child.stdout, writable: child.stdin});
+  child.once('error', (error) => stream.destroy(error));
+  child.once('exit', (status) => {
+    if (status === 0 || stream.destroyed) return;
+    stream.destroy(new Error(`ssh ended with status ${status ?? 'of a signal'}: ${said.trim() || 'no message'}`));
+  });
+  stream.once('close', () => child.kill('SIGTERM'));
+  return stream;
+}

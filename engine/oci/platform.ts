@@ -40,12 +40,13 @@ export function parsePlatform(text: string): Platform {
   const [first = '', second, third] = parts;
   if (second === undefined) {
     const [architecture] = architectureAliases[first] ?? [first];
-    return linuxOnly.has(architecture) ? normalise('linux', first, undefined) : {...hostPlatform(), os: first};
+    return linuxOnly.has(architecture) ? normalisePlatform('linux', first, undefined) : {...hostPlatform(), os: first};
   }
-  return normalise(first, second, third);
+  return normalisePlatform(first, second, third);
 }
 
-function normalise(os: string, given: string, givenVariant: string | undefined): Platform {
+/** One name for each platform (containerd, platforms: Normalize): `x86_64` is amd64, arm64/v8 is arm64, arm is arm/v7. */
+export function normalisePlatform(os: string, given: string, givenVariant: string | undefined): Platform {
   const [architecture, implied] = architectureAliases[given] ?? [given];
   let variant = givenVariant ?? implied;
   if (architecture === 'arm')
@@ -66,7 +67,7 @@ export function formatPlatform(platform: Platform): string {
 
 /** The platform that images run on here: always Linux. */
 export function hostPlatform(): Platform {
-  return normalise('linux', nodeArchitectures[process.arch] ?? process.arch, undefined);
+  return normalisePlatform('linux', nodeArchitectures[process.arch] ?? process.arch, undefined);
 }
 
 export function samePlatform(a: Platform, b: Platform): boolean {

@@ -1,0 +1,30 @@
+import {BuildError, hasErrno, quote} from '../base/errors.js';
+
+/** The error for a path of the context that the file system does not let us read, with what to do about it. */
+export function unreadable(path: string, cause: unknown): BuildError {
+  const what = `cannot read ${quote(path)} of the build context`;
+  if (hasErrno(cause, 'EACCES', 'EPERM')) {
+    return new BuildError('CONTEXT_UNREADABLE', `${what}: permission denied`, {
+      cause,
+      remedy: `Make it readable (chmod u+r, for a directory u+rx), or add ${quote(path)} to .dockerignore if the build does not need it.`,
+    });
+  }
+  if (hasErrno(cause, 'ENOENT', 'ENOTDIR')) {
+    return new BuildError('CONTEXT_CHANGED', `${quote(path)} was removed while the build context was read`, {
+      cause,
+      remedy: 'Build again when nothing writes into the context, or add the path to .dockerignore.',
+    });
+  }
+  const reason = hasErrno(cause, 'EMFILE', 'ENFILE') ? 'too many open files (see ulimit -n)' : String(cause);
+  return new BuildError('CONTEXT_UNREADABLE', `${what}: ${reason}`, {
+    cause,
+    remedy: `Add ${quote(path)} to .dockerignore if the build does not need it.`,
+  });
+}
+
+/** The error for a file that is not what it was when it was listed. */
+export function changed(path: string, how: string): BuildError {
+  return new BuildError('CONTEXT_CHANGED', `${quote(path)} ${how} while the build context was read`, {
+    remedy: 'Build again when nothing writes into the context, or add the path to .dockerignore.',
+  });
+}

@@ -23,10 +23,11 @@ export type BuildEvent = {readonly time: string} & (
       readonly step: string;
       /** `sha256:… extracting`, `transferring context`. */
       readonly label: string;
-      /** Bytes, or items where `total` counts items. */
       readonly current: number;
       /** 0: unknown. */
       readonly total: number;
+      /** What `current` and `total` count; bytes unless said. */
+      readonly unit?: 'bytes' | 'items';
     }
   | {readonly type: 'step-done'; readonly step: string; readonly seconds: number; readonly error?: string}
   | {readonly type: 'step-cached'; readonly step: string; readonly name: string; readonly reason?: string}

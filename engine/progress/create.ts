@@ -1,0 +1,39 @@
+import {createPlainProgress} from './plain.js';
+import type {Progress, ProgressOptions} from './progress.js';
+import {createQuietProgress} from './quiet.js';
+import {createRawJsonProgress} from './rawjson.js';
+import {createTerminalProgress, type Estimate} from './terminal.js';
+
+export const progressModes = ['auto', 'tty', 'plain', 'rawjson', 'quiet'] as const;
+export type ProgressMode = (typeof progressModes)[number];
+
+/** Standard error as the command line sees it. */
+export interface ProgressStream extends ProgressOptions {
+  readonly isTerminal: boolean;
+  /** TERM=dumb or none: no cursor movement. */
+  readonly isDumb: boolean;
+  /** A CI job: its log is read later, not watched. */
+  readonly isCi: boolean;
+  readonly columns: () => number;
+  readonly rows: () => number;
+  readonly estimate?: Estimate;
+}
+
+/** `auto` is the live view on a terminal that can show it, else plain lines; so is `tty` without a terminal. */
+export function createProgress(mode: ProgressMode, stream: ProgressStream): Progress {
+  switch (mode) {
+    case 'auto':
+      return stream.isTerminal && !stream.isDumb && !stream.isCi
+        ? createTerminalProgress(stream)
+        : createPlainProgress(stream);
+    case 'tty':
+      // Cursor sequences in a file or a pipe are of use to nobody.
+      return stream.isTerminal ? createTerminalProgress(stream) : createPlainProgress(stream);
+    case 'plain':
+      return createPlainProgress(stream);
+    case 'rawjson':
+      return createRawJsonProgress(stream);
+    case 'quiet':
+      return createQuietProgress(stream);
+  }
+}

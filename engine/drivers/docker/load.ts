@@ -1,0 +1,37 @@
+import {createReadStream} from 'node:fs';
+import {createInterface} from 'node:readline';
+import type {Readable} from 'node:stream';
+import type Dockerode from 'dockerode';
+import {BuildError} from '../../base/errors.js';
+
+/**
+ * Loads an image archive (`docker save`) into the daemon. Rejects with DAEMON_FAILED where the daemon refuses it, with
+ * the signal's reason when aborted.
+ */
+export async function loadArchive(docker: Dockerode, path: string, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted();
+  const archive = createReadStream(path);
+  let answer: NodeJS.ReadableStream | undefined;
+  const close = () => {
+    archive.destroy();
+    if (answer !== undefined && 'destroy' in answer) (answer as Readable).destroy();
+  };
+  signal.addEventListener('abort', close, {once: true});
+  try {
+    answer = await docker.loadImage(archive, {quiet: true});
+    // The daemon answers 200 even for an archive that it refuses, so every line is looked at for `error`.
+    for await (const line of createInterface({input: answer})) {
+      const message = line.trim() === '' ? {} : (JSON.parse(line) as {readonly error?: string});
+      if (message.error !== undefined) throw new BuildError('DAEMON_FAILED', `the daemon refuses it: ${message.error}`);
+    }
+    signal.throwIfAborted();
+  } catch (error) {
+    // The client surfaces an abort as a broken connection.
+    signal.throwIfAborted();
+    if (error instanceof BuildError) throw error;
+    throw new BuildError('DAEMON_FAILED', `cannot load ${path} into the daemon`, {cause: error});
+  } finally {
+    signal.removeEventListener('abort', close);
+    close();
+  }
+}

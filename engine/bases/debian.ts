@@ -4,7 +4,7 @@ import {mkdir, mkdtemp, readFile, rename, rm, stat, statfs, writeFile} from 'nod
 import {join} from 'node:path';
 import type {Readable} from 'node:stream';
 import {pipeline} from 'node:stream/promises';
-import {BuildError, hasErrno} from '../base/errors.js';
+import {BuildError, hasErrno, quote} from '../base/errors.js';
 import type {ImageConfig} from '../oci/config.js';
 import {hostPlatform} from '../oci/platform.js';
 import type {EventSink} from '../progress/events.js';
@@ -61,6 +61,11 @@ export async function makeBase(request: BaseRequest, events: EventSink, signal: 
   try {
     const sources = await findSources(request, suite);
     const releases = await fetchReleases(sources, work, signal);
+    if (releases.length === 0) {
+      throw new BuildError('MIRROR_UNREACHABLE', `the Debian mirror of this machine has no release ${quote(suite)}`, {
+        remedy: 'Name a release that the mirror holds, such as bookworm or stable.',
+      });
+    }
     const epoch = request.sourceDateEpoch ?? Math.max(...releases.map(({date}) => date));
     const used = releases.map(({source}) => source);
     const inputs = {
@@ -120,6 +125,8 @@ async function makeLayer(made: Recipe, events: EventSink, signal: AbortSignal): 
     '--format=tar',
     // Device nodes come from the runtime, and only root could make them.
     '--skip=output/dev',
+    // The hook does it: what apt-get clean leaves depends on who ran it.
+    '--skip=cleanup/apt',
     ...aptOptions.map((option) => `--aptopt=${option}`),
     ...(slim ? slimExcludes.map((exclude) => `--dpkgopt=${exclude}`) : []),
     ...(packages.length === 0 ? [] : [`--include=${packages.join(',')}`]),

@@ -1,0 +1,208 @@
+import {createHash, randomBytes} from 'node:crypto';
+import {hostname} from 'node:os';
+import {BuildError, messageOf} from '../../base/errors.js';
+import type {ContextEntry} from '../../context/context.js';
+import type {Plan} from '../../plan/plan.js';
+import type {EventSink} from '../../progress/events.js';
+import type {BuildRequest} from '../driver.js';
+import {cacheEntry, dockerfileName, frontendAttributes, localName, nameStages, stageTarget} from './attributes.js';
+import {type Control, openControl, type SolveRequest} from './control.js';
+import type {Daemon} from './daemon.js';
+import {buildFailure} from './failure.js';
+import {auth} from './session/auth.js';
+import {fileSync, type FileTree} from './session/file-sync.js';
+import {secrets} from './session/secrets.js';
+import {type Attachable, openSession, type Session} from './session/session.js';
+import {createTrace, type Trace} from './trace.js';
+
+/** A session and a control connection, open for several solves of one build. */
+export interface BuildkitBuild {
+  readonly trace: Trace;
+  /** Builds one stage, by its index; rejects with BuildError, or the signal's reason. */
+  solve(
+    stage: number,
+    exporter: Exporter,
+    labels?: Readonly<Record<string, string>>,
+  ): Promise<Readonly<Record<string, string>>>;
+  close(): void;
+}
+
+export interface Exporter {
+  readonly type: string;
+  readonly attributes: Readonly<Record<string, string>>;
+}
+
+export async function openBuildkit(
+  daemon: Daemon,
+  plan: Plan,
+  request: BuildRequest,
+  events: EventSink,
+  signal: AbortSignal,
+  more: readonly Attachable[] = [],
+): Promise<BuildkitBuild> {
+  let failure: unknown;
+  const failed = (error: unknown): void => void (failure ??= error);
+  const askedHosts: string[] = [];
+  const attachables = [
+    fileSync(treesOf(plan, request), failed),
+    secrets(request.secrets, failed),
+    auth((host) => {
+      askedHosts.push(host);
+      return request.credentials(host);
+    }),
+    ...more,
+  ];
+  const [session, control] = await openBoth(daemon, attachables, sharedKey(request), signal);
+  let lost = false;
+  let closing = false;
+  const onClosed = (): void => void (lost ||= !closing);
+  void session.closed.then(onClosed);
+  void control.closed.then(onClosed);
+  const trace = createTrace(plan, events);
+  let solves = 0;
+
+  return {
+    trace,
+    async solve(stage, exporter, labels = {}) {
+      const solve = solves++;
+      const watch = watchSteps(trace, request.stepTimeout);
+      const either = AbortSignal.any([signal, watch.signal]);
+      const message: SolveRequest = {
+        ref: randomBytes(13).toString('hex'),
+        session: session.id,
+        exporter: exporter.type,
+        exporterAttrs: {...exporter.attributes},
+        frontend: 'dockerfile.v0',
+        frontendAttrs: frontendAttributes(
+          plan,
+          {...request, labels: {...request.labels, ...labels}},
+          stageTarget(plan, stage),
+        ),
+        cache: {exports: request.cacheTo.map(cacheEntry), imports: request.cacheFrom.map(cacheEntry)},
+        entitlements: request.network === 'host' ? ['network.host'] : [],
+      };
+      try {
+        return await followed(control, message, (status) => trace.update(status, solve), either);
+      } catch (error) {
+        signal.throwIfAborted();
+        watch.signal.throwIfAborted();
+        if (failure !== undefined) throw localFailure(failure);
+        throw buildFailure(error, {plan, trace, lost, askedHosts});
+      } finally {
+        watch.stop();
+      }
+    },
+    close() {
+      closing = true;
+      control.close();
+      session.close();
+    },
+  };
+}
+
+async function openBoth(
+  daemon: Daemon,
+  attachables: readonly Attachable[],
+  key: string,
+  signal: AbortSignal,
+): Promise<readonly [Session, Control]> {
+  const session = await openSession(daemon, attachables, key, signal);
+  try {
+    return [session, await openControl(daemon, signal)];
+  } catch (error) {
+    session.close();
+    throw error;
+  }
+}
+
+/** Longest wait, ms, for the last of the log after a build has ended. */
+const logGrace = 3000;
+
+async function followed(
+  control: Control,
+  message: SolveRequest,
+  update: (status: Parameters<Trace['update']>[0]) => void,
+  signal: AbortSignal,
+): Promise<Readonly<Record<string, string>>> {
+  const ended = new AbortController();
+  const following = (async () => {
+    for await (const status of control.status(message.ref ?? '', AbortSignal.any([signal, ended.signal])))
+      update(status);
+  })().catch(() => undefined); // The solve tells what went wrong.
+  try {
+    return await control.solve(message, signal);
+  } finally {
+    if (!signal.aborted) {
+      const timer = setTimeout(() => ended.abort(), logGrace);
+      await following;
+      clearTimeout(timer);
+    }
+    ended.abort();
+  }
+}
+
+/** Aborts its signal with TIMEOUT when a step of the Dockerfile runs longer than `limit` ms. */
+function watchSteps(trace: Trace, limit: number | undefined): {readonly signal: AbortSignal; stop(): void} {
+  const controller = new AbortController();
+  if (limit === undefined) return {signal: controller.signal, stop: () => undefined};
+  const timer = setInterval(
+    () => {
+      const late = trace.running().find((step) => step.elapsed > limit);
+      if (late === undefined) return;
+      controller.abort(
+        new BuildError('TIMEOUT', `${late.name} ran longer than ${limit / 1000} s`, {
+          ...(late.place.range !== undefined && {range: late.place.range}),
+          remedy: 'Raise --step-timeout, or see in its log what it waits for.',
+        }),
+      );
+    },
+    Math.min(200, Math.max(10, limit / 4)),
+  );
+  return {signal: controller.signal, stop: () => clearInterval(timer)};
+}
+
+function localFailure(error: unknown): unknown {
+  if (error instanceof BuildError) return error;
+  return new BuildError('CONTEXT_UNREADABLE', `the context could not be sent: ${messageOf(error)}`, {cause: error});
+}
+
+function treesOf(plan: Plan, request: BuildRequest): ReadonlyMap<string, FileTree> {
+  const trees = new Map<string, FileTree>([
+    ['context', request.context],
+    ['dockerfile', singleFile(dockerfileName(plan), nameStages(plan, [plan.graph.target, ...request.keepStages]))],
+  ]);
+  for (const [name, context] of request.contexts) {
+    if (context.kind === 'directory') trees.set(localName(name), context.context);
+  }
+  return trees;
+}
+
+function singleFile(name: string, text: string): FileTree {
+  const content = Buffer.from(text);
+  const entry: ContextEntry = {
+    path: name,
+    rawPath: Buffer.from(name),
+    type: 'file',
+    mode: 0o644,
+    size: content.length,
+    // The daemon keeps the file of an earlier build that has the same size and time.
+    mtimeNs: BigInt(Date.now()) * 1_000_000n,
+    link: undefined,
+    hardlink: undefined,
+    device: undefined,
+  };
+  return {
+    root: undefined,
+    async *walk() {
+      yield await Promise.resolve(entry);
+    },
+    async *open() {
+      yield await Promise.resolve(content);
+    },
+  };
+}
+
+/** The same for the same directory of the same machine: the daemon then continues from the files it already has. */
+function sharedKey({context}: BuildRequest): string {
+  return createHash('sha256').update(`${hostname()}\0${context.root}`).digest('hex');
+}

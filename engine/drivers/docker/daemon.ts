@@ -1,0 +1,137 @@
+import {Agent, request as httpRequest, type IncomingMessage} from 'node:http';
+import type {Duplex} from 'node:stream';
+import type Docker from 'dockerode';
+import {BuildError, messageOf} from '../../base/errors.js';
+import {connectDaemon} from './connection.js';
+import {type DockerEndpoint, endpointUrl} from './endpoint.js';
+import {type DaemonPing, pingDaemon} from './ping.js';
+
+const pingTimeout = 10_000;
+
+/** One daemon: its API through dockerode, and raw upgraded connections. Held open until `close`. */
+export interface Daemon {
+  readonly endpoint: DockerEndpoint;
+  readonly ping: DaemonPing;
+  /** API version as a number to compare: 1.41 is 141. */
+  readonly api: number;
+  client(): Promise<Docker>;
+  /** A POST request to the API with a body of any length; the answer's body is the caller's to read or destroy. */
+  post(
+    path: string,
+    headers: Readonly<Record<string, string>>,
+    body: AsyncIterable<Uint8Array>,
+    signal: AbortSignal,
+  ): Promise<IncomingMessage>;
+  /** `POST path` with an HTTP upgrade to HTTP/2; rejects with DAEMON_FAILED where the daemon answers anything else. */
+  upgrade(
+    path: string,
+    headers: Readonly<Record<string, string | readonly string[]>>,
+    signal: AbortSignal,
+  ): Promise<Duplex>;
+  close(): void;
+}
+
+/** Rejects with DAEMON_UNREACHABLE. */
+export async function openDaemon(endpoint: DockerEndpoint, signal: AbortSignal): Promise<Daemon> {
+  const ping = await pingDaemon(endpoint, pingTimeout, signal);
+  const agent = agentFor(endpoint);
+  let client: Promise<Docker> | undefined;
+  return {
+    endpoint,
+    ping,
+    api: apiNumber(ping.apiVersion),
+    client: () => (client ??= connectClient(agent)),
+    post: (path, headers, body, abort) => post(agent, path, headers, body, abort),
+    upgrade: (path, headers, abort) => upgrade(endpoint, path, headers, abort),
+    close: () => agent.destroy(),
+  };
+}
+
+function apiNumber(version: string | undefined): number {
+  const [, major = '1', minor = '24'] = /^(\d+)\.(\d+)/.exec(version ?? '') ?? [];
+  return Number(major) * 100 + Number(minor);
+}
+
+/** Connections to the daemon however it is reached (socket, TLS, ssh); to HTTP they are all plain streams. */
+function agentFor(endpoint: DockerEndpoint): Agent {
+  const agent = new Agent({keepAlive: true});
+  const never = new AbortController().signal;
+  Object.assign(agent, {
+    createConnection(_: unknown, done: (error: Error | null, stream?: Duplex) => void): undefined {
+      connectDaemon(endpoint, never).then(
+        (stream) => done(null, stream),
+        (error: unknown) => done(error instanceof Error ? error : new Error(String(error))),
+      );
+    },
+  });
+  return agent;
+}
+
+async function connectClient(agent: Agent): Promise<Docker> {
+  const {default: Client} = await import('dockerode');
+  // The modem would take a DOCKER_HOST of the environment over these: `host` is given so that it does not.
+  return new Client({protocol: 'http', host: 'docker', port: 80, agent} as Docker.DockerOptions);
+}
+
+async function post(
+  agent: Agent,
+  path: string,
+  headers: Readonly<Record<string, string>>,
+  body: AsyncIterable<Uint8Array>,
+  signal: AbortSignal,
+): Promise<IncomingMessage> {
+  const {Readable} = await import('node:stream');
+  const request = httpRequest({agent, method: 'POST', host: 'docker', path, headers, signal});
+  const answered = new Promise<IncomingMessage>((resolve, reject) => {
+    request.once('response', resolve).on('error', reject);
+  });
+  const input = Readable.from(body, {objectMode: false});
+  // A daemon that refuses answers before it has read everything: its answer counts, not the broken pipe.
+  input.once('error', (error) => request.destroy(error));
+  request.once('close', () => input.destroy());
+  input.pipe(request);
+  return answered;
+}
+
+async function upgrade(
+  endpoint: DockerEndpoint,
+  path: string,
+  headers: Readonly<Record<string, string | readonly string[]>>,
+  signal: AbortSignal,
+): Promise<Duplex> {
+  const stream = await connectDaemon(endpoint, signal);
+  try {
+    return await new Promise<Duplex>((resolve, reject) => {
+      const request = httpRequest({
+        createConnection: () => stream,
+        method: 'POST',
+        host: 'docker',
+        path,
+        headers: {...headers, Connection: 'Upgrade', Upgrade: 'h2c'},
+        signal,
+      });
+      request.once('error', reject);
+      request.once('upgrade', (_, socket, head) => {
+        if (head.length > 0) socket.unshift(head);
+        resolve(socket);
+      });
+      request.once('response', (response) => {
+        response.resume();
+        reject(
+          new BuildError('DAEMON_FAILED', `the daemon refused ${path} with status ${response.statusCode ?? 0}`, {
+            remedy:
+              'Its API may be behind a proxy that does not let builds through; name the daemon itself in DOCKER_HOST.',
+          }),
+        );
+      });
+      request.end();
+    });
+  } catch (error) {
+    stream.destroy();
+    signal.throwIfAborted();
+    if (error instanceof BuildError) throw error;
+    throw new BuildError('DAEMON_LOST', `the daemon at ${endpointUrl(endpoint)} went away: ${messageOf(error)}`, {
+      cause: error,
+    });
+  }
+}

@@ -1,5 +1,5 @@
 import type {SourceRange} from '../base/errors.js';
-import type {FileTransfer, Heredoc, Statement, Warning} from '../dockerfile/ast.js';
+import type {FileTransfer, Statement, StatementOf, Warning} from '../dockerfile/ast.js';
 import type {ContainerConfig} from '../oci/config.js';
 import type {Platform} from '../oci/platform.js';
 
@@ -73,15 +73,16 @@ export type Operation =
       readonly kind: 'run';
       /** What is executed: the shell's words and the command, or the JSON form. */
       readonly argv: readonly string[];
-      /** Shell form; the command text (here-documents included as written). */
+      /** Shell form: the text for the shell, here-documents in it. JSON form: its words, joined by a space. */
       readonly command: string;
       readonly shellForm: boolean;
-      /** Here-documents that become files or standard input, bodies final. */
-      readonly heredocs: readonly Heredoc[];
+      /** `RUN <<EOF` with `#!`: an executable `/dev/pipes/<name>` (mode 0755), mounted read-only, which argv runs. */
+      readonly script: {readonly name: string; readonly content: string} | undefined;
       readonly mounts: readonly Mount[];
       readonly network: 'default' | 'none' | 'host';
       readonly security: 'sandbox' | 'insecure';
     }
+  /** `sources` as expanded, without the here-documents; `destination` absolute, with its final slash. */
   | ({
       readonly kind: 'copy' | 'add';
       readonly source: Source;
@@ -97,18 +98,27 @@ export type Operation =
   | {readonly kind: 'config'};
 
 export interface StageStep {
+  /** `builder.3`: the stage and the instruction's place in it (FROM is 0); the same as long as the stage is not edited. */
+  readonly id: string;
   readonly statement: Statement;
+  /** An `ONBUILD` trigger of the base, run in this stage; its line is FROM's. */
+  readonly trigger: boolean;
   readonly operation: Operation;
   readonly line: number;
   readonly range: SourceRange;
   /** The instruction after expansion, on one line where it was one. */
   readonly text: string;
-  /** `[builder 3/7] RUN make`: as BuildKit names it. */
+  /** `[builder 3/7] RUN make`: as BuildKit names it. An instruction that only changes the config has no number. */
   readonly name: string;
-  /** ENV in force, then ARGs in force that no ENV hides: the environment of RUN, in BuildKit's order. */
+  /**
+   * The environment of RUN: ENVs and ARGs with a value. Of an ENV and an ARG of one name in one stage the later line
+   * wins here, as in BuildKit; the image keeps the ENV. Not the proxy variables: `StageGraph.proxy`.
+   */
   readonly env: readonly Binding[];
-  /** ARGs in force at this step (for RUN's key and history). */
+  /** ARGs declared up to this step, with the values RUN sees (for RUN's key and history: `|2 A=1 B=`). */
   readonly args: readonly Binding[];
+  /** What the step reads besides the step before it: COPY --from and the mounts of RUN. */
+  readonly reads: readonly Source[];
   /** Image config after the step. */
   readonly config: ContainerConfig;
 }
@@ -117,7 +127,18 @@ export interface Stage {
   readonly index: number;
   /** Lower case, as BuildKit compares; undefined where FROM gives none. */
   readonly name: string | undefined;
+  /** The name, or the index of a stage that has none or shares its name with a later one: unique, for people and step ids. */
+  readonly label: string;
   readonly base: StageBase;
+  /** The base image's config is known (or there is no base image): its variables are in the scopes. */
+  readonly baseKnown: boolean;
+  readonly statement: StatementOf<'from'>;
+  /** `builder.0`. */
+  readonly fromId: string;
+  /** `FROM debian:bookworm AS builder`: after expansion. */
+  readonly fromText: string;
+  /** `[builder 1/7] FROM docker.io/library/debian:bookworm`; undefined where FROM makes no step (a stage, scratch). */
+  readonly fromName: string | undefined;
   readonly platform: Platform;
   /** FROM's line. */
   readonly line: number;
@@ -129,7 +150,9 @@ export interface Stage {
   readonly workdir: string;
   readonly user: string;
   readonly config: ContainerConfig;
-  /** Indexes of the stages it reads: base, COPY --from, mounts. */
+  /** `MAINTAINER`. */
+  readonly author: string | undefined;
+  /** Indexes of the stages it reads: base, COPY --from, mounts; ascending. */
   readonly needs: readonly number[];
 }
 
@@ -148,5 +171,7 @@ export interface StageGraph {
   /** Every external image, in order of first use, without duplicates. */
   readonly images: readonly string[];
   readonly args: readonly ArgReport[];
+  /** `HTTP_PROXY` and the like, given as build arguments: in every RUN's environment, in no key, history or image. */
+  readonly proxy: readonly Binding[];
   readonly warnings: readonly Warning[];
 }

@@ -1,0 +1,88 @@
+import type {StatementOf} from '../dockerfile/ast.js';
+import {expandHeredocWithNames, parseHeredocWord} from '../dockerfile/heredoc.js';
+import {failAt, within} from './fail.js';
+import type {Operation, Source} from './graph.js';
+import {resolveDestination} from './paths.js';
+import {words, workdirOf, type Read, type Reader} from './state.js';
+import {shown} from './step-text.js';
+
+type Transfer = StatementOf<'copy'> | StatementOf<'add'>;
+type TransferOperation = Extract<Operation, {kind: 'copy' | 'add'}>;
+
+const symbolicMode = /^(?:[ugoa]*(?:[-+=](?:[rwxXst]*|[ugo]))+)(?:,[ugoa]*(?:[-+=](?:[rwxXst]*|[ugo]))+)*$/;
+
+function checkMode(reader: Reader, statement: Transfer, mode: string): void {
+  if (/^[0-7]+$/.test(mode) ? Number.parseInt(mode, 8) <= 0o7777 : symbolicMode.test(mode)) return;
+  throw failAt(reader.dockerfile, statement.instruction.range, `--chmod takes a file mode, not "${mode}"`, {
+    code: 'DOCKERFILE_FLAG',
+    token: statement.chmod,
+    remedy: 'Write an octal mode up to 07777, such as 0644, or a symbolic one, such as u=rw,go=r.',
+  });
+}
+
+/** COPY and ADD: words and flags expanded, here-documents turned into files, the source found. */
+export function readTransfer(reader: Reader, statement: Transfer): Read {
+  const {instruction} = statement;
+  const {range} = instruction;
+  const expand = words(reader, range);
+  const flag = (value: string | undefined): string | undefined => (value === undefined ? undefined : expand.one(value));
+  const [chown, chmod] = [flag(statement.chown), flag(statement.chmod)];
+  const excludes = statement.excludes.map((pattern) => expand.one(pattern));
+  if (chmod !== undefined && chmod !== '') checkMode(reader, statement, chmod);
+
+  let heredoc = 0;
+  const files: {name: string; content: string}[] = [];
+  const sources: string[] = [];
+  for (const word of statement.sources) {
+    const document =
+      !instruction.json && parseHeredocWord(word) !== undefined ? instruction.heredocs[heredoc] : undefined;
+    if (document === undefined) {
+      sources.push(expand.one(word));
+    } else {
+      heredoc++;
+      const expanded = within(reader.dockerfile, range, () => expandHeredocWithNames(document, expand.values));
+      expand.take(expanded);
+      files.push({name: document.name, content: expanded.value});
+    }
+  }
+  const destination = expand.one(statement.destination);
+  const source: Source =
+    statement.from === undefined
+      ? {kind: 'main-context'}
+      : reader.source({what: `${instruction.keyword} --from`, name: statement.from, range});
+  const add =
+    statement.kind === 'add'
+      ? {checksum: flag(statement.checksum), keepGitDir: statement.keepGitDir, unpack: statement.unpack}
+      : {checksum: undefined, keepGitDir: false, unpack: undefined};
+  const operation: TransferOperation = {
+    kind: statement.kind,
+    source,
+    sources,
+    files,
+    destination: resolveDestination(workdirOf(reader.state.config), destination),
+    chown: chown === '' ? undefined : chown,
+    chmod: chmod === '' ? undefined : chmod,
+    link: statement.link,
+    parents: statement.parents,
+    excludes,
+    ...add,
+  };
+  const heredocs = files.map(({name}) => `<<${name}`);
+  const text = [instruction.keyword, ...flags(statement, operation), ...sources.map(shown), ...heredocs, shown(destination)];
+  return {operation, text: text.join(' '), reads: source.kind === 'main-context' ? [] : [source]};
+}
+
+function flags(statement: Transfer, operation: TransferOperation): string[] {
+  const value = (name: string, text: string | undefined): string[] => (text === undefined ? [] : [`--${name}=${text}`]);
+  return [
+    ...value('from', statement.from),
+    ...value('checksum', operation.checksum),
+    ...(operation.keepGitDir ? ['--keep-git-dir'] : []),
+    ...value('unpack', operation.unpack === undefined ? undefined : String(operation.unpack)),
+    ...value('chown', operation.chown),
+    ...value('chmod', operation.chmod),
+    ...(operation.link ? ['--link'] : []),
+    ...(operation.parents ? ['--parents'] : []),
+    ...operation.excludes.map((pattern) => `--exclude=${pattern}`),
+  ];
+}

@@ -7,6 +7,8 @@ export interface ArtifactSource {
   readonly stage: number;
   /** Absolute path in the stage: a directory, or a file. */
   readonly path: string;
+  /** Where COPY names files by a wildcard: the absolute pattern; `path` is the directory above its first wildcard. */
+  readonly pattern: string | undefined;
 }
 
 /** What will run. Pure data: made without clock, file system or network. */

@@ -19,10 +19,9 @@ export function withEnv(config: ContainerConfig, name: string, value: string): C
   return {...config, Env: env};
 }
 
-/** `config` without the keys that are undefined. */
-export function without<K extends keyof ContainerConfig>(config: ContainerConfig, key: K): Omit<ContainerConfig, K> {
-  const {[key]: _dropped, ...rest} = config;
-  return rest;
+/** `config` without one key. */
+export function without(config: ContainerConfig, key: keyof ContainerConfig): ContainerConfig {
+  return Object.fromEntries(Object.entries(config).filter(([name]) => name !== key));
 }
 
 /** What is executed: the shell's words before a shell-form command, or the JSON form as it stands. */

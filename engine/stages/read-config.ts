@@ -12,7 +12,11 @@ import {asWritten, shown, shownPairs} from './step-text.js';
 type Pairs = readonly (readonly [name: string, value: string])[];
 
 /** All pairs with the values from before the instruction. */
-function expandPairs(reader: Reader, statement: {readonly pairs: readonly KeyValue[]}, range: {start: number; end: number}): Pairs {
+function expandPairs(
+  reader: Reader,
+  statement: {readonly pairs: readonly KeyValue[]},
+  range: {start: number; end: number},
+): Pairs {
   const expand = words(reader, range);
   return statement.pairs.map(({key, value}) => [expand.one(key), expand.one(value)] as const);
 }
@@ -20,8 +24,10 @@ function expandPairs(reader: Reader, statement: {readonly pairs: readonly KeyVal
 export function readEnv(reader: Reader, statement: StatementOf<'env'>): Read {
   const {range} = statement.instruction;
   const {state} = reader;
-  const final = expandPairs(reader, statement, range).map(([name, value]) => {
-    const over = reader.overrides.get(name);
+  const final = expandPairs(reader, statement, range).map(([name, value], index) => {
+    // A computed name cannot be overridden: the text that a daemon gets could not say so.
+    const computed = statement.pairs[index]?.key.includes('$') === true;
+    const over = computed ? undefined : reader.overrides.get(name);
     const binding: Binding = {
       name,
       value: over ?? value,
@@ -29,6 +35,7 @@ export function readEnv(reader: Reader, statement: StatementOf<'env'>): Read {
       line: range.start,
     };
     setEnv(state.scope, binding);
+    state.env.set(name, binding);
     state.config = withEnv(state.config, name, over ?? value);
     return [name, over ?? value] as const;
   });
@@ -100,7 +107,10 @@ export function readUser(reader: Reader, statement: StatementOf<'user'>): Read {
 function isSignal(name: string): boolean {
   if (/^\d+$/.test(name)) return Number(name) > 0 && Number(name) <= 64;
   const full = name.toUpperCase().replace(/^(?!SIG)/, 'SIG');
-  return Object.hasOwn(constants.signals, full) || /^SIGRTM(?:IN(?:\+(?:[1-9]|1[0-5]))?|AX(?:-(?:[1-9]|1[0-4]))?)$/.test(full);
+  return (
+    Object.hasOwn(constants.signals, full) ||
+    /^SIGRTM(?:IN(?:\+(?:[1-9]|1[0-5]))?|AX(?:-(?:[1-9]|1[0-4]))?)$/.test(full)
+  );
 }
 
 export function readStopSignal(reader: Reader, statement: StatementOf<'stopsignal'>): Read {

@@ -58,6 +58,6 @@ export function readStatement(reader: Reader, statement: Statement): Read {
     case 'from':
       throw new Error('unreachable: FROM begins a stage');
     default:
-      throw new Error(`unreachable: ${statement satisfies never}`);
+      throw new Error(`unreachable: ${String(statement satisfies never)}`);
   }
 }

@@ -68,7 +68,13 @@ export function readTransfer(reader: Reader, statement: Transfer): Read {
     ...add,
   };
   const heredocs = files.map(({name}) => `<<${name}`);
-  const text = [instruction.keyword, ...flags(statement, operation), ...sources.map(shown), ...heredocs, shown(destination)];
+  const text = [
+    instruction.keyword,
+    ...flags(statement, operation),
+    ...sources.map(shown),
+    ...heredocs,
+    shown(destination),
+  ];
   return {operation, text: text.join(' '), reads: source.kind === 'main-context' ? [] : [source]};
 }
 

@@ -58,7 +58,10 @@ function refuseNearStage(
   if (near === undefined) return;
   throw failAt(table.dockerfile, range, `${what} names no stage "${name}" (did you mean "${near}"?)`, {
     token: name,
-    remedy: `For the image of that name write "${name}:latest".`,
+    remedy:
+      near === name.toLowerCase()
+        ? `The names of stages are in lower case, and ${what} takes them as they are.`
+        : `For the image of that name write "${name}:latest".`,
   });
 }
 
@@ -152,7 +155,11 @@ function byIndex(table: NameTable, reading: Reading): Exclude<Source, {kind: 'ma
   return inOrder(table, reading, stage);
 }
 
-function inOrder(table: NameTable, reading: Reading, stage: StageName): {readonly kind: 'stage'; readonly index: number} {
+function inOrder(
+  table: NameTable,
+  reading: Reading,
+  stage: StageName,
+): {readonly kind: 'stage'; readonly index: number} {
   const {what, name, range, stage: self} = reading;
   if (stage.index === self) {
     throw failAt(table.dockerfile, range, `${what} names the stage it stands in, "${name}"`, {

@@ -9,6 +9,8 @@ import type {Reading} from './sources.js';
 /** A stage while its instructions are read; each instruction moves it on. */
 export interface StageState {
   readonly scope: Scope;
+  /** ENV alone, whatever ARG stands over it. */
+  readonly env: Map<string, Binding>;
   config: ContainerConfig;
   author: string | undefined;
   /** CMD was given in this stage: ENTRYPOINT then leaves it. */
@@ -44,5 +46,3 @@ export const configOnly = (text: string): Read => ({operation: {kind: 'config'},
 /** Working directory in force. */
 export const workdirOf = (config: ContainerConfig): string =>
   config.WorkingDir === undefined || config.WorkingDir === '' ? '/' : config.WorkingDir;
-
-export type {Binding};

@@ -1,0 +1,43 @@
+import {createRedactor, type Redactor} from '../base/redact.js';
+import type {Binding, StageGraph} from '../stages/graph.js';
+
+const anywhere = /passw(?:or)?d|passphrase|secret|token|credential|api_?key|private_?key|access_?key/i;
+const word = /(?:^|_)(?:auth|key|pword|pwd)(?:_|$)/i;
+// The name or place of a secret is none.
+const harmless = /(?:^|_)(?:public|file|path|dir|version|url|id|name)(?:_|$)/i;
+
+/** True for a name that commonly holds a secret: `DB_PASSWORD`, `API_KEY`, `GITHUB_TOKEN`; not `KEY_FILE`. */
+export function looksSecret(name: string): boolean {
+  return (anywhere.test(name) || word.test(name)) && !harmless.test(name);
+}
+
+const fromOutside = new Set([
+  'build-arg',
+  'build-arg-environment',
+  'build-arg-file',
+  'compose',
+  '.env',
+  'env-override',
+]);
+
+/**
+ * Values that must not be shown: those of names that look secret. Values under 8 characters count only where the user gave
+ * them: what a Dockerfile itself says in public, such as `POSTGRES_PASSWORD=test`, would blank out ordinary words.
+ */
+export function secretValues(graph: StageGraph): readonly string[] {
+  const bindings: readonly Binding[] = [
+    ...graph.args,
+    ...graph.stages.flatMap(({env, steps}) => [...env.values(), ...steps.flatMap((step) => step.args)]),
+  ];
+  const values = bindings.flatMap(({name, value, origin}) =>
+    value !== undefined && looksSecret(name) && (fromOutside.has(origin) || value.length >= 8) ? [value] : [],
+  );
+  return [...new Set(values)];
+}
+
+/** Hides `secretValues`, and passwords in URLs. */
+export function planRedactor(graph: StageGraph): Pick<Redactor, 'redact'> {
+  const redactor = createRedactor();
+  for (const value of secretValues(graph)) redactor.add(value);
+  return {redact: (text) => redactor.redact(text).replace(/(:\/\/[^\s/:@]*:)[^\s/@]+@/g, '$1***@')};
+}

@@ -6,9 +6,14 @@ function bad(word: string, problem: string): BuildError {
   return new BuildError('DOCKERFILE_INSTRUCTION', `EXPOSE ${quote(word)}: ${problem}`, {remedy});
 }
 
+function problemOf(word: string, text: string): string {
+  if (text === '') return 'no port is given';
+  return text === word ? 'this is no port or range of ports' : `${quote(text)} is no port or range of ports`;
+}
+
 function range(word: string, text: string): readonly [number, number] {
   const match = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(text);
-  if (match === null) throw bad(word, text === '' ? 'no port is given' : `${quote(text)} is no port or range of ports`);
+  if (match === null) throw bad(word, problemOf(word, text));
   const first = Number(match[1]);
   const last = Number(match[2] ?? match[1]);
   if (first > 65535 || last > 65535) throw bad(word, 'a port is larger than 65535');

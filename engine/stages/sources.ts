@@ -40,10 +40,23 @@ export function contextFor(contexts: ReadonlySet<string>, name: string): string 
   return [...contexts].find((context) => normalReference(context) === normal);
 }
 
+/** One letter more, less or other, or two in the wrong order. */
+function oneSlip(a: string, b: string): boolean {
+  const [short, long] = a.length <= b.length ? [a, b] : [b, a];
+  if (short === long || long.length - short.length > 1) return false;
+  let start = 0;
+  while (start < short.length && short[start] === long[start]) start++;
+  if (long.length > short.length) return short.slice(start) === long.slice(start + 1);
+  const swapped = short[start] === long[start + 1] && short[start + 1] === long[start];
+  return (
+    short.slice(start + 1) === long.slice(start + 1) || (swapped && short.slice(start + 2) === long.slice(start + 2))
+  );
+}
+
 /**
  * A short name that is no stage is an image's, says BuildKit, and asks a registry for it. Where the name is nearly that of
  * a stage it is refused here instead: the pull would fail, or worse, fetch a stranger's image. `NAME:latest` always means
- * the image.
+ * the image. FROM is judged more mildly than COPY --from: images of one's own are commonly named there.
  */
 function refuseNearStage(
   table: NameTable,
@@ -52,14 +65,18 @@ function refuseNearStage(
   candidates: readonly StageName[],
   range: SourceRange,
 ): void {
-  if (/[/:.@]/.test(name) || knownImages.has(name) || table.images.has(name)) return;
+  if (/[/:.@]/.test(name) || name.length < 4 || knownImages.has(name) || table.images.has(name)) return;
   const names = candidates.flatMap(({name: candidate}) => candidate ?? []);
-  const near = nearest(name, names);
+  const lower = name.toLowerCase();
+  const near =
+    what === 'FROM'
+      ? names.find((candidate) => candidate === lower || (name.length > 4 && oneSlip(candidate, lower)))
+      : nearest(name, names);
   if (near === undefined) return;
   throw failAt(table.dockerfile, range, `${what} names no stage "${name}" (did you mean "${near}"?)`, {
     token: name,
     remedy:
-      near === name.toLowerCase()
+      near === lower
         ? `The names of stages are in lower case, and ${what} takes them as they are.`
         : `For the image of that name write "${name}:latest".`,
   });

@@ -2,9 +2,10 @@ import type {BuildContext} from '../../engine/context/context.js';
 import {directoryContext} from '../../engine/context/directory-context.js';
 import {parseIgnore} from '../../engine/context/ignore/ignore.js';
 import type {BuildRequest} from '../../engine/drivers/driver.js';
+import {parseDockerfile} from '../../engine/dockerfile/parse.js';
 import type {Plan} from '../../engine/plan/plan.js';
+import {planBuild} from '../../engine/plan/plan-build.js';
 import type {BuildEventBody, EventSink} from '../../engine/progress/events.js';
-import {hostPlatform} from '../../engine/oci/platform.js';
 
 export function contextOf(root: string, ignore = ''): BuildContext {
   return directoryContext({
@@ -58,39 +59,5 @@ export function collectEvents(): Collected {
 }
 
 export function planOf(text: string, target?: number): Plan {
-  const stages = [...text.matchAll(/^FROM +(\S+)(?: +AS +(\S+))?/gim)].map((match, index) => ({
-    index,
-    name: match[2]?.toLowerCase(),
-    base: {kind: 'image', reference: match[1] ?? ''} as const,
-    platform: hostPlatform(),
-    line: text.slice(0, match.index).split('\n').length,
-    reachable: true,
-    steps: [],
-    env: new Map(),
-    workdir: '/',
-    user: '',
-    config: {},
-    needs: [],
-  }));
-  return {
-    dockerfile: {
-      file: 'Dockerfile',
-      text,
-      directives: {syntax: undefined, escape: '\\', check: undefined},
-      instructions: stages.map(({line}) => ({
-        keyword: 'FROM',
-        flags: [],
-        args: [],
-        json: false,
-        original: '',
-        range: {start: line, end: line},
-        heredocs: [],
-        comments: [],
-      })),
-    },
-    effectiveText: text,
-    graph: {stages, target: target ?? stages.length - 1, platform: hostPlatform(), images: [], args: [], warnings: []},
-    artifacts: [],
-    warnings: [],
-  };
+  return planBuild(parseDockerfile(text), {target: target === undefined ? undefined : String(target)});
 }

@@ -239,6 +239,7 @@ class Expander {
     const modifier = emptyIsUnset ? (this.#next() ?? '') : first;
     const written = emptyIsUnset ? `:${modifier}` : modifier;
     const trims = modifier === '#' || modifier === '%';
+    if (emptyIsUnset && trims) throw this.#unsupported(name, written);
     // `:0:3` and the like belong to a shell: whoever keeps unset references keeps these too.
     const word = this.#until('}', trims);
     const value = this.#lookUp(name);

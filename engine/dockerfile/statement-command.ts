@@ -5,9 +5,9 @@ import {failure} from './fail.js';
 import {readFlags, type FlagValues} from './flag-values.js';
 import {parseMount} from './mount.js';
 
-/** JSON form: its words. Shell form: one text, or none where nothing was written. */
+/** JSON form: its words. Shell form: one text, an empty one where nothing was written. */
 export function commandOf(args: readonly string[], json: boolean): Command {
-  return {shell: !json, argv: args};
+  return json ? {shell: false, argv: args} : {shell: true, argv: [args.join(' ')]};
 }
 
 export function run(context: Context): Statement {
@@ -25,7 +25,7 @@ export function run(context: Context): Statement {
     return {text};
   });
   const {args, json} = instruction;
-  if (args.length === 0) {
+  if (json && args.length === 0) {
     throw failure(context, 'DOCKERFILE_INSTRUCTION', 'RUN has no command', {remedy: 'For example: RUN make install'});
   }
   return {
@@ -78,7 +78,6 @@ export function healthcheck(context: Context): Statement {
   const upper = type.toUpperCase();
   if (upper === 'NONE') {
     if (command.length > 0) throw fail('HEALTHCHECK NONE takes no arguments', command[0]);
-    readFlags(context, {});
     const none = {interval: 0, timeout: 0, startPeriod: 0, startInterval: 0, retries: 0};
     return {kind: 'healthcheck', instruction, test: undefined, ...none};
   }

@@ -121,6 +121,9 @@ class Expander {
       } else if ((character === "'" || character === '"') && this.#options.ignoreQuotes !== true) {
         piece = character === "'" ? this.#singleQuoted() : this.#doubleQuoted(rawEscapes);
         words?.addRaw(piece);
+      } else if (character === '<') {
+        piece = this.#heredocMark();
+        words?.addRaw(piece);
       } else if (character === this.#escape) {
         this.#at++;
         const escaped = this.#next() ?? '';
@@ -137,6 +140,15 @@ class Expander {
     if (stop !== undefined) throw this.#fail(`"${stop}" is missing`, `Close the substitution with "}".`);
     this.#depth--;
     return result;
+  }
+
+  /** `<<` takes the space after it into its word, so that `<< EOF` is one; any other `<` is a character like others. */
+  #heredocMark(): string {
+    this.#at++;
+    if (this.#peek() !== '<') return '<';
+    const start = this.#at++;
+    for (let next = this.#peek(); next !== undefined && isSpace(next); next = this.#peek()) this.#at++;
+    return `<${this.#text.slice(start, this.#at).join('')}`;
   }
 
   #quoteMark(mark: string): string {

@@ -7,21 +7,26 @@ const none: ReadonlyMap<string, string> = new Map();
 /** What a `<<NAME` word says, before its body is read. */
 export type HeredocWord = Omit<Heredoc, 'content'>;
 
+/** A variable with a modifier makes no delimiter; a plain one stands for itself. */
+const modified = /\$\{[^{}]*[^\p{L}\p{Nd}_{}]/u;
+
+const quotes = (text: string): number => text.replace(/[^"']/g, '').length;
+
 /**
  * The here-document a word opens, or undefined where it opens none: `<<` has to start the word, a file descriptor number
- * may stand before it (`3<<EOF`). Quotes anywhere in the delimiter turn expansion off. The delimiter's own escape is
- * always `\`, whatever the file's directive says.
+ * may stand before it (`3<<EOF`). A quote in the delimiter turns expansion off, an escaped one does not. The delimiter's
+ * own escape is always `\`, whatever the file's directive says.
  */
 export function parseHeredocWord(word: string): HeredocWord | undefined {
   const match = /^\d*<<(-?)\s*([^<]*)$/.exec(word);
   const delimiter = match?.[2];
-  if (match === null || delimiter === undefined || delimiter === '') return undefined;
+  if (match === null || delimiter === undefined || delimiter === '' || modified.test(delimiter)) return undefined;
   try {
     const plain = expand(delimiter, none, {keepUnset: true}).words;
     const raw = expand(delimiter, none, {keepUnset: true, rawQuotes: true, rawEscapes: true}).words;
     const name = plain[0];
     if (plain.length !== 1 || raw.length !== 1 || name === undefined) return undefined;
-    return {name, expand: name === raw[0], chomp: match[1] === '-'};
+    return {name, expand: quotes(name) === quotes(raw[0] ?? ''), chomp: match[1] === '-'};
   } catch (error) {
     if (error instanceof BuildError) return undefined;
     throw error;

@@ -13,12 +13,18 @@ def register(app):
     store, cache = app.extensions["store"], app.extensions["cache"]
 
     @app.cli.command()
-    def sync():
+    @click.option("--wait", type=float, default=0, metavar="SECONDS", help="how long to wait for the database")
+    def sync(wait):
         """Create or migrate the tables."""
-        try:
-            applied = store.sync()
-        except StoreUnavailable as error:
-            raise click.ClickException(str(error)) from error
+        deadline = time.monotonic() + wait
+        while True:
+            try:
+                applied = store.sync()
+                break
+            except StoreUnavailable as error:
+                if time.monotonic() >= deadline:
+                    raise click.ClickException(str(error)) from error
+            time.sleep(0.5)
         cache.forget_users()
         click.echo(f"applied: {', '.join(applied)}" if applied else "the tables are up to date")
 
@@ -38,19 +44,6 @@ def register(app):
         cache.forget_users()
         cache.queue("user-added", user.email)
         click.echo(f"added {user.email} ({user.role})")
-
-    @app.cli.command("wait-for-database")
-    @click.option("--timeout", type=float, default=60, show_default=True, help="seconds")
-    def wait_for_database(timeout):
-        """Wait until the database answers."""
-        deadline = time.monotonic() + timeout
-        while True:
-            try:
-                return store.ping()
-            except StoreUnavailable as error:
-                if time.monotonic() >= deadline:
-                    raise click.ClickException(str(error)) from error
-            time.sleep(0.5)
 
     @app.cli.command()
     def healthcheck():

@@ -18,6 +18,7 @@ class MemoryStore:
             raise StoreUnavailable(self.problem)
 
     def sync(self):
+        self.ping()
         self.applied += 1
         return ["0001-account"] if self.applied == 1 else []
 
@@ -102,7 +103,7 @@ class PortalTest(unittest.TestCase):
         self.assertEqual(self.flask(*added).exit_code, 0)
         self.assertIn("already", self.flask(*added).output)
         self.store.problem = "the database does not answer yet"
-        self.assertEqual(self.flask("wait-for-database", "--timeout", "0").exit_code, 1)
+        self.assertEqual(self.flask("sync", "--wait", "0.1").exit_code, 1)
 
 
 if __name__ == "__main__":

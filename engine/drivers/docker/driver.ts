@@ -3,6 +3,7 @@ import type {Built, Driver} from '../driver.js';
 import {type Daemon, openDaemon} from './daemon.js';
 import type {DockerEndpoint} from './endpoint.js';
 import {readStage, removeImage} from './stage-images.js';
+import {usableNetwork} from './usable-network.js';
 
 export interface DockerDriverOptions {
   /** `auto` (the default): BuildKit where the daemon has it, else the classic builder. */
@@ -30,8 +31,9 @@ export function createDockerDriver(endpoint: DockerEndpoint, options: DockerDriv
   const held = new WeakMap<Built, Held>();
   return {
     name: 'docker',
-    async build(plan, request, events, signal) {
+    async build(plan, asked, events, signal) {
       const daemon = await openDaemon(endpoint, signal);
+      const request = await usableNetwork(daemon, asked, events);
       try {
         const made = await (
           usesBuildkit(daemon, options.builder ?? 'auto')

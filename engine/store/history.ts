@@ -1,0 +1,151 @@
+import {randomBytes} from 'node:crypto';
+import {mkdir, readdir, rename, stat, unlink, writeFile} from 'node:fs/promises';
+import {join} from 'node:path';
+import {BuildError, hasErrno, messageOf} from '../base/errors.js';
+import {readBounded} from '../base/read-bounded.js';
+import {type BuildRecord, formatRecord, type NewBuildRecord, parseRecord, projectKey} from './build-record.js';
+
+const mostPerProject = 200;
+const mostBytes = 4 * 1024 * 1024;
+const mostSamples = 5;
+const staleMs = 60 * 60 * 1000;
+const readAtOnce = 16;
+
+/** `<time>-<project>-<random>.json`: sorts by time and tells the project without being opened. */
+const fileName = /^(\d{8}T\d{9}Z)-([0-9a-f]{10})-([0-9a-f]{8})\.json$/;
+
+export type Recorded =
+  | {readonly written: true; readonly id: string}
+  /** Why not, in one line for a person: history is a convenience, a build does not fail for it. */
+  | {readonly written: false; readonly note: string};
+
+export interface History {
+  /** Newest first. */
+  readonly records: readonly BuildRecord[];
+  /** Files that hold no record. */
+  readonly unreadable: readonly string[];
+}
+
+/**
+ * Adds a build to `<root>/history/` and removes what is older than the project's last 200. Two at once do not disturb
+ * each other. Names of steps must hold no secret. Rejects only with the signal's reason.
+ */
+export async function recordBuild(
+  root: string,
+  build: NewBuildRecord,
+  now: Date,
+  signal: AbortSignal,
+): Promise<Recorded> {
+  signal.throwIfAborted();
+  const directory = join(root, 'history');
+  const time = now.toISOString();
+  const id = `${time.replaceAll(/[-:.]/g, '')}-${projectKey(build)}-${randomBytes(4).toString('hex')}`;
+  const beside = join(directory, `.${id}.tmp`);
+  try {
+    await mkdir(directory, {recursive: true});
+    // No fsync: after a power failure an empty file is passed over, and a cached build is not kept waiting.
+    await writeFile(beside, formatRecord({...build, id, time}), {flag: 'wx', signal});
+    await rename(beside, join(directory, `${id}.json`));
+    await prune(directory, projectKey(build), now);
+    return {written: true, id};
+  } catch (error) {
+    await unlink(beside).catch(() => undefined);
+    signal.throwIfAborted();
+    return {written: false, note: `this build is not in the history: ${messageOf(error)}`};
+  }
+}
+
+async function prune(directory: string, project: string, now: Date): Promise<void> {
+  const names = await readdir(directory);
+  const own = names.filter((name) => fileName.exec(name)?.[2] === project).sort();
+  const old = own.slice(0, Math.max(0, own.length - mostPerProject)).map((name) => join(directory, name));
+  for (const name of names.filter((name) => name.endsWith('.tmp'))) {
+    // What a killed run left behind; a running one is younger.
+    const path = join(directory, name);
+    const found = await stat(path).catch(() => undefined);
+    if (found !== undefined && now.getTime() - found.mtimeMs > staleMs) old.push(path);
+  }
+  await Promise.all(old.map((path) => unlink(path).catch(() => undefined)));
+}
+
+/**
+ * Past builds, newest first: of one project, or of all. A file that is no record is told, not thrown. Rejects with IO
+ * where the directory cannot be read; an absent one is an empty history.
+ */
+export async function readHistory(
+  root: string,
+  options: {readonly project?: Pick<BuildRecord, 'dockerfile' | 'contextName'>; readonly most?: number},
+  signal: AbortSignal,
+): Promise<History> {
+  const directory = join(root, 'history');
+  const project = options.project === undefined ? undefined : projectKey(options.project);
+  const names = (await list(directory))
+    .filter((name) => name.endsWith('.json') && !name.startsWith('.'))
+    .filter((name) => project === undefined || fileName.exec(name)?.[2] === project)
+    .sort()
+    .reverse()
+    .slice(0, options.most ?? Infinity);
+  const records: BuildRecord[] = [];
+  const unreadable: string[] = [];
+  for (let first = 0; first < names.length; first += readAtOnce) {
+    const some = names.slice(first, first + readAtOnce);
+    const found = await Promise.all(some.map((name) => readRecord(join(directory, name), signal)));
+    for (const [index, record] of found.entries()) {
+      if (record === 'gone') continue;
+      if (record === undefined) unreadable.push(some[index] ?? '');
+      else records.push(record);
+    }
+  }
+  return {records, unreadable};
+}
+
+async function list(directory: string): Promise<readonly string[]> {
+  try {
+    return await readdir(directory);
+  } catch (error) {
+    if (hasErrno(error, 'ENOENT')) return [];
+    throw new BuildError('IO', `cannot read the build history: ${messageOf(error)}`, {file: directory, cause: error});
+  }
+}
+
+/** `gone`: another run removed it meanwhile. */
+async function readRecord(path: string, signal: AbortSignal): Promise<BuildRecord | 'gone' | undefined> {
+  try {
+    const text = await readBounded(path, mostBytes, 'STORE_CORRUPT', signal);
+    return text === undefined ? 'gone' : parseRecord(text);
+  } catch {
+    signal.throwIfAborted();
+    return undefined;
+  }
+}
+
+/**
+ * Seconds that each step took when it last ran, by step key: the median of up to five runs that no cache answered. Empty
+ * where there is no history, or none that can be read: an estimate is never a reason to fail. Rejects only with the
+ * signal's reason.
+ */
+export async function pastDurations(
+  root: string,
+  signal: AbortSignal,
+  project?: Pick<BuildRecord, 'dockerfile' | 'contextName'>,
+): Promise<ReadonlyMap<string, number>> {
+  const samples = new Map<string, number[]>();
+  try {
+    const history = await readHistory(root, {...(project !== undefined && {project}), most: mostPerProject}, signal);
+    for (const step of history.records.flatMap((record) => record.steps)) {
+      if (step.cached) continue;
+      const taken = samples.get(step.key) ?? [];
+      if (taken.length < mostSamples) samples.set(step.key, [...taken, step.seconds]);
+    }
+  } catch {
+    signal.throwIfAborted();
+  }
+  return new Map([...samples].map(([key, seconds]) => [key, median(seconds)]));
+}
+
+function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  const upper = sorted[middle] ?? 0;
+  return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? 0) + upper) / 2;
+}

@@ -2,7 +2,7 @@ import {errorAt, type SourceFile} from './source.js';
 import {type Lookup, substitute, TemplateError, type Variable} from './substitute.js';
 
 const blank = /[\t\v\f\r \u0085\u00a0]*/y;
-const exportWord = /export[\t\v\f\r \u0085\u00a0\n]+/y;
+const exportWord = /export[\t\v\f\r \u0085\u00a0]+/y;
 const keyCharacter = /[\p{L}\p{N}_.[\]\t\v\f\r \u0085\u00a0-]/u;
 const goEscapes: Readonly<Record<string, string>> = {
   a: '\u0007',

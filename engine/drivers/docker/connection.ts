@@ -54,17 +54,36 @@ function shellQuote(word: string): string {
   return /^[\w:/.@%+-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;
 }
 
+/**
+ * The pipe pair of ssh as one stream. It ends only when ssh has, so that a failure there arrives as what ssh said and
+ * not as an end of data in the middle of an answer.
+ */
 function overSsh(endpoint: Extract<DockerEndpoint, {kind: 'ssh'}>): Duplex {
   const child = spawn('ssh', sshArguments(endpoint), {stdio: ['pipe', 'pipe', 'pipe']});
+  const {stdin, stdout, stderr} = child;
   let said = '';
-  child.stderr.setEncoding('utf8').on('data', (text: string) => (said = (said + text).slice(-2000)));
-  // Byte streams of the pair carry errors to the Duplex; a write after the end of ssh is one of them.
-  const stream = Duplex.from({readable: child.stdout, writable: child.stdin});
-  child.once('error', (error) => stream.destroy(error));
-  child.once('exit', (status) => {
-    if (status === 0 || stream.destroyed) return;
-    stream.destroy(new Error(`ssh ended with status ${status ?? 'of a signal'}: ${said.trim() || 'no message'}`));
+  let ended = false;
+  const stream = new Duplex({
+    read: () => void stdout.resume(),
+    write: (chunk: Buffer, _encoding, done) => void stdin.write(chunk, (error) => done(error ?? null)),
+    final: (done) => void stdin.end(done),
+    destroy: (error, done) => {
+      if (!ended) child.kill('SIGTERM');
+      for (const pipe of [stdin, stdout, stderr]) pipe.destroy();
+      done(error);
+    },
   });
-  stream.once('close', () => child.kill('SIGTERM'));
+  stderr.setEncoding('utf8').on('data', (text: string) => (said = (said + text).slice(-2000)));
+  stdout.on('data', (chunk: Buffer) => {
+    if (!stream.push(chunk)) stdout.pause();
+  });
+  // A broken pipe means that ssh is gone: `close` says why.
+  stdin.on('error', () => undefined);
+  child.once('error', (error) => stream.destroy(error));
+  child.once('close', (status) => {
+    ended = true;
+    if (status === 0) stream.push(null);
+    else stream.destroy(new Error(`ssh ended with status ${status ?? 'of a signal'}: ${said.trim() || 'no message'}`));
+  });
   return stream;
 }

@@ -46,7 +46,7 @@ export async function pingDaemon(endpoint: DockerEndpoint, timeout: number, sign
     }
   } catch (error) {
     signal.throwIfAborted();
-    throw unreachable(endpoint, limit.aborted ? `no answer within ${timeout} ms` : reasonOf(error), error);
+    throw unreachable(endpoint, limit.aborted ? `no answer within ${timeout} ms` : reasonOf(endpoint, error), error);
   }
 }
 
@@ -63,7 +63,8 @@ function pingOf(response: IncomingMessage): DaemonPing {
   };
 }
 
-function reasonOf(error: unknown): string {
+function reasonOf(endpoint: DockerEndpoint, error: unknown): string {
+  if (endpoint.kind === 'ssh' && hasErrno(error, 'ENOENT')) return 'the program ssh is not installed';
   if (hasErrno(error, 'ENOENT')) return 'there is no such socket';
   if (hasErrno(error, 'ECONNREFUSED')) return 'nothing listens there';
   if (hasErrno(error, 'EACCES', 'EPERM')) return 'permission denied';

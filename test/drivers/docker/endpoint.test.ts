@@ -1,9 +1,9 @@
 import {createHash} from 'node:crypto';
-import {chmodSync, existsSync, readFileSync} from 'node:fs';
+import {existsSync} from 'node:fs';
 import {createServer as createHttp, type RequestListener, type Server} from 'node:http';
 import {createServer as createTcp} from 'node:net';
 import {once} from 'node:events';
-import {delimiter, join} from 'node:path';
+import {join} from 'node:path';
 import test, {type ExecutionContext} from 'ava';
 import {BuildError} from '../../../engine/base/errors.js';
 import {sshArguments} from '../../../engine/drivers/docker/connection.js';
@@ -181,22 +181,6 @@ test('a ping tells the versions of the daemon', async (t) => {
     osType: 'linux',
     server: 'Docker/28.0.1 (linux)',
   });
-});
-
-test('a ping over ssh goes through dial-stdio of the host', async (t) => {
-  const path = await listen(t, createHttp(answering));
-  const shims = temporaryDirectory(t);
-  const program = `#!${process.execPath}
-require('node:fs').writeFileSync(${JSON.stringify(join(shims, 'argv'))}, process.argv.slice(2).join(' '));
-const socket = require('node:net').connect(${JSON.stringify(path)});
-process.stdin.pipe(socket).pipe(process.stdout);
-`;
-  writeTree(shims, {ssh: program});
-  chmodSync(join(shims, 'ssh'), 0o755);
-  process.env['PATH'] = `${shims}${delimiter}${process.env['PATH'] ?? ''}`;
-  const answer = await pingDaemon(parseDaemonUrl('ssh://ci@there', undefined, 'DOCKER_HOST'), 20_000, never);
-  t.is(answer.apiVersion, '1.47');
-  t.regex(readFileSync(join(shims, 'argv'), 'utf8'), /-l ci -- there docker system dial-stdio$/);
 });
 
 test('a daemon that never answers is given up after the limit', async (t) => {

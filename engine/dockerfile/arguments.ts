@@ -48,6 +48,8 @@ function healthcheck(rest: string): Arguments {
 }
 
 function onbuild(rest: string, escape: string): Arguments {
+  // A chain of ONBUILDs is refused later; it must not be followed here, however long it is.
+  if (/^onbuild(?:\s|$)/i.test(rest)) return plain(['ONBUILD', rest]);
   if (rest === '') return plain([]);
   const {keyword, args, json} = takeApart(rest, escape);
   return {args: [keyword, ...args], json};

@@ -16,9 +16,12 @@ export interface Heredoc {
 export interface Instruction {
   /** Upper case. */
   readonly keyword: string;
-  /** `--name=value` words between the keyword and the arguments, as written. */
+  /** `--name=value` words between the keyword and the arguments, quotes and escapes removed. */
   readonly flags: readonly string[];
-  /** JSON form: its strings. Otherwise the words of the instruction, raw; one element for a shell command. */
+  /**
+   * JSON form: its strings. Otherwise the words of the instruction, raw; one element for a shell command, and for what takes
+   * the rest of the line (WORKDIR, USER, …). Legacy `ENV KEY the value`: two. ONBUILD: the trigger's keyword and arguments.
+   */
   readonly args: readonly string[];
   /** The arguments were a JSON array of strings. */
   readonly json: boolean;
@@ -26,7 +29,7 @@ export interface Instruction {
   readonly original: string;
   readonly range: SourceRange;
   readonly heredocs: readonly Heredoc[];
-  /** Comment lines directly above, without `#` and one space (they name build stages and arguments). */
+  /** Comment lines directly above, without `#` and one space; an empty comment or line ends them. */
   readonly comments: readonly string[];
 }
 
@@ -57,7 +60,7 @@ export interface KeyValue {
 /** A command in its JSON form (`argv`), or as text for the stage's shell. */
 export interface Command {
   readonly shell: boolean;
-  /** JSON form: the words. Shell form: one element, the command text. */
+  /** JSON form: the words. Shell form: one element, the command text (empty for `CMD` alone). */
   readonly argv: readonly string[];
 }
 

@@ -24,7 +24,7 @@ export function parseDuration(text: string): number | undefined {
     total += scaled(amount, units[unit] ?? 0);
   }
   if (total >= 2 ** 63) return undefined;
-  return match?.[1] === '-' ? -total : total;
+  return match?.[1] === '-' ? 0 - total : total;
 }
 
 /** Whole and fraction are scaled apart, so that `0.1s` is exact. */

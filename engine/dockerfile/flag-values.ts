@@ -43,7 +43,8 @@ export function readFlags(context: Context, known: Readonly<Record<string, FlagK
     } else if (value === undefined) {
       throw fail(`the flag --${name} lacks its value`, `Write --${name}=value; a space does not separate them.`);
     }
-    given.set(name, [...(before ?? []), value ?? 'true']);
+    if (before === undefined) given.set(name, [value ?? 'true']);
+    else before.push(value ?? 'true');
   }
   return {
     one: (name) => given.get(name)?.[0],

@@ -18,8 +18,8 @@ const quotes = (text: string): number => text.replace(/[^"']/g, '').length;
  * own escape is always `\`, whatever the file's directive says.
  */
 export function parseHeredocWord(word: string): HeredocWord | undefined {
-  const match = /^\d*<<(-?)\s*([^<]*)$/.exec(word);
-  const delimiter = match?.[2];
+  const match = /^\d*<<(-?)([^<]*)$/.exec(word);
+  const delimiter = match?.[2]?.trimStart();
   if (match === null || delimiter === undefined || delimiter === '' || modified.test(delimiter)) return undefined;
   try {
     const plain = expand(delimiter, none, {keepUnset: true}).words;

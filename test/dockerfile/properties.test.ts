@@ -95,7 +95,7 @@ test('any text is a Dockerfile or refused with a BuildError that can be shown', 
       if (error === undefined) return true;
       return error.details.file !== undefined && formatError(error).length > 0;
     }),
-    {numRuns: 5000},
+    {numRuns: 1500},
   );
   t.pass();
 });
@@ -111,7 +111,7 @@ test('an error points into the file', (t) => {
       const inLine = columns === undefined || columns.end - 1 <= (lines[start - 1] ?? '').length;
       return start >= 1 && end >= start && end <= lines.length && inLine;
     }),
-    {numRuns: 5000},
+    {numRuns: 1500},
   );
   t.pass();
 });
@@ -132,7 +132,7 @@ test('the scanner output re-joined is the input, and the ranges leave no line ou
         throw error;
       }
     }),
-    {numRuns: 5000},
+    {numRuns: 1500},
   );
   t.pass();
 });

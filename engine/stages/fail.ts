@@ -6,13 +6,23 @@ export interface Place {
   readonly columns?: SourceColumns;
 }
 
-/** Where `token` stands within `range`: its line, and its columns; the whole range where it is not written there. */
-export function placeOf(dockerfile: Dockerfile, range: SourceRange, token: string | undefined): Place {
+/**
+ * Where `token` stands within `range`: its line, and its columns; the whole range where it is not written there. `before`:
+ * the text that the token follows, which is not underlined.
+ */
+export function placeOf(
+  dockerfile: Dockerfile,
+  range: SourceRange,
+  token: string | undefined,
+  before: string | undefined,
+): Place {
   if (token === undefined || token === '') return {range};
+  const prefix = before ?? '';
   const lines = dockerfile.text.split('\n');
   for (let line = range.start; line <= range.end; line++) {
-    const at = (lines[line - 1] ?? '').indexOf(token);
-    if (at !== -1) return {range: {start: line, end: line}, columns: {start: at + 1, end: at + 1 + token.length}};
+    const found = (lines[line - 1] ?? '').indexOf(prefix + token);
+    const at = found + prefix.length;
+    if (found !== -1) return {range: {start: line, end: line}, columns: {start: at + 1, end: at + 1 + token.length}};
   }
   return {range};
 }
@@ -20,6 +30,8 @@ export function placeOf(dockerfile: Dockerfile, range: SourceRange, token: strin
 export interface FailOptions {
   /** What the caret underlines. */
   readonly token?: string | undefined;
+  /** What stands directly before it. */
+  readonly before?: string | undefined;
   readonly remedy?: string | undefined;
   readonly code?: ErrorCode | undefined;
 }
@@ -31,11 +43,11 @@ export function failAt(
   message: string,
   options: FailOptions = {},
 ): BuildError {
-  const {token, remedy, code = 'DOCKERFILE_STAGE'} = options;
+  const {token, before, remedy, code = 'DOCKERFILE_STAGE'} = options;
   return new BuildError(code, message, {
     file: dockerfile.file,
     source: dockerfile.text,
-    ...placeOf(dockerfile, range, token),
+    ...placeOf(dockerfile, range, token, before),
     ...(remedy === undefined ? {} : {remedy}),
   });
 }

@@ -73,7 +73,8 @@ export function readWorkdir(reader: Reader, statement: StatementOf<'workdir'>): 
 export function readExpose(reader: Reader, statement: StatementOf<'expose'>): Read {
   const {range} = statement.instruction;
   const {state} = reader;
-  const expand = words(reader, range);
+  // BuildKit has no UndefinedVar for EXPOSE: an unset name exposes nothing.
+  const expand = words({...reader, onUnset: () => undefined}, range);
   const given = statement.ports.flatMap((word) => expand.split(word));
   const ports = within(reader.dockerfile, range, () => given.flatMap(exposedPorts));
   state.config = {...state.config, ExposedPorts: withKeys(state.config.ExposedPorts, ports)};

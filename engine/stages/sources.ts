@@ -75,6 +75,7 @@ function refuseNearStage(
   if (near === undefined) return;
   throw failAt(table.dockerfile, range, `${what} names no stage "${name}" (did you mean "${near}"?)`, {
     token: name,
+    before: what === 'FROM' ? undefined : 'from=',
     remedy:
       near === lower
         ? `The names of stages are in lower case, and ${what} takes them as they are.`
@@ -136,6 +137,7 @@ export function resolveSource(table: NameTable, reading: Reading): Exclude<Sourc
   if (name.includes('$')) {
     throw failAt(dockerfile, range, `${what} takes no variable`, {
       token: name,
+      before: 'from=',
       remedy: `Give the image a stage of its own, "FROM ${name} AS NAME" with a global ARG, and name that stage.`,
     });
   }
@@ -148,7 +150,10 @@ export function resolveSource(table: NameTable, reading: Reading): Exclude<Sourc
   if (!reading.strict) return {kind: 'image', reference: name};
   refuseNearStage(table, what, name, stages.slice(0, self), range);
   if (!isReference(name)) {
-    throw failAt(dockerfile, range, `${what} names no stage, and "${name}" is no image reference`, {token: name});
+    throw failAt(dockerfile, range, `${what} names no stage, and "${name}" is no image reference`, {
+      token: name,
+      before: 'from=',
+    });
   }
   return {kind: 'image', reference: name};
 }
@@ -159,6 +164,7 @@ function byIndex(table: NameTable, reading: Reading): Exclude<Source, {kind: 'ma
   if (stage === undefined) {
     throw failAt(table.dockerfile, range, `${what} names stage ${name}; there are only ${table.stages.length}`, {
       token: name,
+      before: 'from=',
       remedy: 'Stages are counted from 0.',
     });
   }
@@ -166,6 +172,7 @@ function byIndex(table: NameTable, reading: Reading): Exclude<Source, {kind: 'ma
     // BuildKit would ask a registry for an image called "0".
     throw failAt(table.dockerfile, range, `${what} takes the name of a stage, not its index`, {
       token: name,
+      before: 'from=',
       remedy: stage.name === undefined ? `Name stage ${name}: FROM … AS NAME.` : `Write "${stage.name}".`,
     });
   }
@@ -181,6 +188,7 @@ function inOrder(
   if (stage.index === self) {
     throw failAt(table.dockerfile, range, `${what} names the stage it stands in, "${name}"`, {
       token: name,
+      before: 'from=',
       remedy: 'A stage reads from stages before it; to copy within a stage use RUN cp.',
     });
   }
@@ -189,7 +197,7 @@ function inOrder(
       table.dockerfile,
       range,
       `${what} names stage "${name}", which is declared later, in line ${stage.line}`,
-      {token: name, remedy: 'Move that stage before this one.'},
+      {token: name, before: 'from=', remedy: 'Move that stage before this one.'},
     );
   }
   return {kind: 'stage', index: stage.index};

@@ -57,10 +57,6 @@ export function readFrom(layout: Layout, stage: StageText, globals: Globals, tab
       });
     }
     platform = within(dockerfile, range, () => parsePlatform(found.value));
-    if (found.names.size === 1 && found.names.has('TARGETPLATFORM') && found.value === values.get('TARGETPLATFORM')) {
-      const message = `Setting platform to predefined ${written} in FROM is redundant as this is the default behavior`;
-      warnings.push(warning('RedundantTargetPlatform', message, range));
-    }
   }
   const context = stage.name === undefined ? undefined : contextFor(table.contexts, stage.name);
   const base: StageBase =

@@ -1,6 +1,10 @@
 import type {Dockerfile, Warning} from '../dockerfile/ast.js';
+import {applyCheck, checkOptionsOf, parseCheck, type CheckOptions} from '../dockerfile/check-directive.js';
+import {checkDockerfile} from '../dockerfile/checks.js';
+import {parseStatements} from '../dockerfile/statement.js';
 import {contextWarnings, type ContextFacts} from '../stages/context-checks.js';
 import {effectiveText} from '../stages/effective-text.js';
+import type {StageGraph} from '../stages/graph.js';
 import type {ResolveOptions} from '../stages/options.js';
 import {resolveStages} from '../stages/resolve.js';
 import {artifactSources} from './artifact-sources.js';
@@ -11,11 +15,32 @@ export interface PlanOptions extends ResolveOptions {
   readonly contextFacts?: ContextFacts | undefined;
 }
 
+/** Checks of what an instruction does; BuildKit never gets to them in a stage that is not built. */
+const onlyWhereBuilt = new Set([
+  ...['JSONArgsRecommended', 'MultipleInstructionsDisallowed', 'LegacyKeyValueFormat', 'SecretsUsedInArgOrEnv'],
+  ...['WorkdirRelativePath', 'ExposeProtoCasing', 'ExposeInvalidFormat', 'SecretInArg'],
+]);
+
+function fileWarnings(dockerfile: Dockerfile, graph: StageGraph): readonly Warning[] {
+  const stageAt = (line: number) => graph.stages.findLast((stage) => stage.line <= line);
+  return checkDockerfile(dockerfile, parseStatements(dockerfile)).filter(
+    ({rule, line}) => !onlyWhereBuilt.has(rule) || stageAt(line)?.reachable !== false,
+  );
+}
+
+/** The build argument BUILDKIT_DOCKERFILE_CHECK replaces the directive. Throws BuildError DOCKERFILE_SYNTAX. */
+function checkOptions(dockerfile: Dockerfile, {buildArgs}: PlanOptions): CheckOptions {
+  const given = buildArgs?.get('BUILDKIT_DOCKERFILE_CHECK');
+  return given === undefined ? checkOptionsOf(dockerfile) : parseCheck(given.value);
+}
+
 /** Dockerfile and settings -> what will run. Pure. Throws BuildError as `resolveStages`. */
 export function planBuild(dockerfile: Dockerfile, options: PlanOptions = {}): Plan {
   const graph = resolveStages(dockerfile, options);
   const {contextFacts} = options;
-  const warnings: readonly Warning[] = [
+  const check = checkOptions(dockerfile, options);
+  const warnings = [
+    ...fileWarnings(dockerfile, graph),
     ...graph.warnings,
     ...(contextFacts === undefined ? [] : contextWarnings(graph, contextFacts)),
   ];
@@ -24,6 +49,7 @@ export function planBuild(dockerfile: Dockerfile, options: PlanOptions = {}): Pl
     effectiveText: effectiveText(dockerfile, options.envOverrides ?? []),
     graph,
     artifacts: artifactSources(graph),
-    warnings: [...warnings].sort((a, b) => a.line - b.line),
+    warnings: applyCheck(warnings, check).toSorted((a, b) => a.line - b.line),
+    warningsFail: check.error,
   };
 }

@@ -18,5 +18,8 @@ export interface Plan {
   readonly effectiveText: string;
   readonly graph: StageGraph;
   readonly artifacts: readonly ArtifactSource[];
+  /** Those of the file, the scopes and the context, by line; what the file's `# check=` skips is left out. */
   readonly warnings: readonly Warning[];
+  /** `# check=error=true`: any warning fails the build. */
+  readonly warningsFail: boolean;
 }

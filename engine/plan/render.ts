@@ -113,7 +113,10 @@ function variableLines({report, colors}: Page, stage: ReportStage): readonly str
   const args = report.args.filter(({stage: of}) => of === labelOf(stage));
   const rows = [
     ...args.map((arg) => ['ARG', arg.name, valueText(arg), originText(arg, file) + (arg.used ? '' : ', not used')]),
-    ...stage.variables.map((env) => ['ENV', env.name, valueText(env), originText(env, file)]),
+    // The PATH that every image has says nothing.
+    ...stage.variables
+      .filter(({name, origin}) => name !== 'PATH' || origin !== 'base-image')
+      .map((env) => ['ENV', env.name, valueText(env), originText(env, file)]),
   ];
   return table(rows).map((row) => `     ${colors.dim(row.slice(0, 3))}${row.slice(3)}`);
 }

@@ -11,7 +11,7 @@ export interface ReportStep {
   readonly line: number;
   /** Upper case. */
   readonly instruction: string;
-  /** After expansion. */
+  /** After expansion; one line, and here-documents below it. */
   readonly text: string;
   readonly inputs: readonly string[];
   readonly key: string | null;

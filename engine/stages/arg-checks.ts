@@ -7,7 +7,7 @@ import type {BuildArg} from './options.js';
 import {isPredefinedArg} from './platform-args.js';
 import type {ResolvedStage} from './resolve-stage.js';
 import type {Declaration} from './scope.js';
-import {warning} from './warn.js';
+import {warning} from '../dockerfile/rules.js';
 
 export interface ArgCheckInput {
   readonly layout: Layout;

@@ -1,7 +1,7 @@
 import type {Warning} from '../dockerfile/ast.js';
 import type {StageGraph, StageStep} from './graph.js';
 import {cleanPath} from './paths.js';
-import {warning} from './warn.js';
+import {warning} from '../dockerfile/rules.js';
 
 /** What the checks have to know about the build context. */
 export interface ContextFacts {

@@ -106,7 +106,7 @@ export interface StageStep {
   readonly operation: Operation;
   readonly line: number;
   readonly range: SourceRange;
-  /** The instruction after expansion, on one line where it was one. */
+  /** The instruction after expansion, on one line; here-documents below it. */
   readonly text: string;
   /** `[builder 3/7] RUN make`: as BuildKit names it. An instruction that only changes the config has no number. */
   readonly name: string;

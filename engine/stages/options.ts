@@ -26,6 +26,8 @@ export interface ResolveOptions {
   readonly envOverrides?: readonly EnvOverride[] | undefined;
   /** Name (any case) or index. Default: the last stage. */
   readonly target?: string | undefined;
+  /** Every stage counts as needed: to check a whole file, as `docker build --check` without a target does. */
+  readonly allStages?: boolean | undefined;
   /** Default: the build platform. */
   readonly platform?: Platform | undefined;
   /** Default: this machine's, as Linux. */

@@ -4,7 +4,7 @@ import {failAt, within} from './fail.js';
 import type {Binding} from './graph.js';
 import {commandLine, healthConfig, withEnv, without, withKeys} from './image-config.js';
 import {resolvePath} from './paths.js';
-import {exposedPorts} from './ports.js';
+import {parsePorts} from '../dockerfile/ports.js';
 import {declareArg, setEnv} from './scope.js';
 import {configOnly, words, workdirOf, type Read, type Reader} from './state.js';
 import {asWritten, shown, shownPairs} from './step-text.js';
@@ -76,7 +76,7 @@ export function readExpose(reader: Reader, statement: StatementOf<'expose'>): Re
   // BuildKit has no UndefinedVar for EXPOSE: an unset name exposes nothing.
   const expand = words({...reader, onUnset: () => undefined}, range);
   const given = statement.ports.flatMap((word) => expand.split(word));
-  const ports = within(reader.dockerfile, range, () => given.flatMap(exposedPorts));
+  const ports = within(reader.dockerfile, range, () => given.flatMap(parsePorts));
   state.config = {...state.config, ExposedPorts: withKeys(state.config.ExposedPorts, ports)};
   return configOnly(['EXPOSE', ...given.map(shown)].join(' '));
 }

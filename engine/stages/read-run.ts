@@ -7,7 +7,7 @@ import {commandLine} from './image-config.js';
 import {cleanPath, resolvePath} from './paths.js';
 import {markUsed, type Scope} from './scope.js';
 import {words, workdirOf, type Read, type Reader} from './state.js';
-import {asWritten} from './step-text.js';
+import {asWritten, shownBodies} from './step-text.js';
 
 type Run = StatementOf<'run'>;
 
@@ -92,7 +92,7 @@ export function readRun(reader: Reader, statement: Run): Read {
       network,
       security,
     },
-    text: asWritten(instruction),
+    text: asWritten(instruction) + shownBodies(instruction.heredocs),
     reads: reads.filter((source) => source.kind !== 'scratch'),
   };
 }

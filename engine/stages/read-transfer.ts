@@ -4,7 +4,7 @@ import {failAt, within} from './fail.js';
 import type {Operation, Source} from './graph.js';
 import {resolveDestination} from './paths.js';
 import {words, workdirOf, type Read, type Reader} from './state.js';
-import {shown} from './step-text.js';
+import {shown, shownBodies} from './step-text.js';
 
 type Transfer = StatementOf<'copy'> | StatementOf<'add'>;
 type TransferOperation = Extract<Operation, {kind: 'copy' | 'add'}>;
@@ -75,7 +75,7 @@ export function readTransfer(reader: Reader, statement: Transfer): Read {
     ...heredocs,
     shown(destination),
   ];
-  return {operation, text: text.join(' '), reads: source.kind === 'main-context' ? [] : [source]};
+  return {operation, text: text.join(' ') + shownBodies(files), reads: source.kind === 'main-context' ? [] : [source]};
 }
 
 function flags(statement: Transfer, operation: TransferOperation): string[] {

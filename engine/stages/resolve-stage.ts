@@ -3,7 +3,7 @@ import type {ImageConfig} from '../oci/config.js';
 import {formatReference, parseReference, withDefaultTag} from '../oci/reference.js';
 import {nearest} from '../base/nearest.js';
 import type {Warning} from '../dockerfile/ast.js';
-import type {Platform} from '../oci/platform.js';
+import {formatPlatform, type Platform} from '../oci/platform.js';
 import {parseHeredocWord} from '../dockerfile/heredoc.js';
 import {emptyScope} from './globals.js';
 import type {Binding, Stage, StageBase, StageStep} from './graph.js';
@@ -16,9 +16,9 @@ import {resolveSource, type NameTable} from './sources.js';
 import type {FromLine} from './stage-base.js';
 import type {Read, Reader, StageState} from './state.js';
 import {workdirOf} from './state.js';
-import {asWritten, progressPrefix, progressText, shown} from './step-text.js';
+import {progressPrefix, progressText, shown} from './step-text.js';
 import type {StageStatement} from './triggers.js';
-import {warning} from './warn.js';
+import {warning} from '../dockerfile/rules.js';
 
 /** A stage after reading, with the scope it hands to stages made from it. */
 export interface ResolvedStage {
@@ -211,8 +211,7 @@ export function resolveStage(input: StageInput): ResolvedStage {
 }
 
 function fromText({text, from}: StageInput): string {
-  const platform =
-    from.platform === undefined ? [] : [asWritten(text.from.instruction).match(/--platform=\S+/)?.[0] ?? ''];
+  const platform = from.platform === undefined ? [] : [`--platform=${formatPlatform(from.platform)}`];
   const as = text.name === undefined ? [] : ['AS', text.name];
   return ['FROM', ...platform, shown(from.image), ...as].join(' ');
 }

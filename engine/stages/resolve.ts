@@ -116,7 +116,8 @@ export function resolveStages(dockerfile: Dockerfile, options: ResolveOptions = 
     images: new Set(configs.keys()),
   };
   const plans = planStages(layout, globals, table, configs);
-  const reachable = reachableFrom(target.index, plans);
+  const reachable =
+    options.allStages === true ? new Set(plans.map(({text}) => text.index)) : reachableFrom(target.index, plans);
 
   const sources = {buildArgs, globals: globals.declarations};
   const resolved: ResolvedStage[] = [];

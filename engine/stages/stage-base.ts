@@ -9,7 +9,7 @@ import type {StageBase} from './graph.js';
 import type {Layout, StageText} from './layout.js';
 import {markUsed, valuesOf} from './scope.js';
 import {contextFor, normalReference, resolveBase, type NameTable} from './sources.js';
-import {warning} from './warn.js';
+import {warning} from '../dockerfile/rules.js';
 
 export interface FromLine {
   readonly base: StageBase;

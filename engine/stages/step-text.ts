@@ -18,6 +18,11 @@ export function asWritten(instruction: Instruction): string {
   return text.replace(/^\S+/, (keyword) => keyword.toUpperCase());
 }
 
+/** The bodies of here-documents below the line that opens them. */
+export function shownBodies(bodies: readonly {readonly name: string; readonly content: string}[]): string {
+  return bodies.map(({name, content}) => `\n${content}${name}`).join('');
+}
+
 function expandedOrRaw(text: string, values: ReadonlyMap<string, string>, options: ExpandOptions): string {
   try {
     return expandWord(text, values, options);

@@ -99,11 +99,11 @@ test(
   'EXPOSE of no port',
   refused,
   'FROM x\nENV PORT=http\nEXPOSE $PORT',
-  `Dockerfile:3: EXPOSE "http": this is no port or range of ports
+  `Dockerfile:3: EXPOSE takes no port "http": a port is a number up to 65535
   1 | FROM x
   2 | ENV PORT=http
 > 3 | EXPOSE $PORT
-Write PORT, PORT/udp or FIRST-LAST/tcp, with ports from 0 to 65535.`,
+For example: EXPOSE 8080, EXPOSE 53/udp or EXPOSE 8000-8010/tcp`,
 );
 for (const [dockerfile, message] of [
   ['FROM x\nCOPY --from=$V / /', /takes no variable/],
@@ -117,7 +117,7 @@ for (const [dockerfile, message] of [
   ['FROM builder:a:b', /no image reference/],
   ['FROM --platform=$NONE x', /--platform is empty: NONE/],
   ['FROM --platform=a/b/c/d x', /platform/],
-  ['FROM x\nEXPOSE 70000', /larger than 65535/],
+  ['FROM x\nEXPOSE 70000', /up to 65535/],
   ['FROM x\nEXPOSE 9-1', /ends before/],
   ['FROM x\nEXPOSE 80/http', /protocol/],
 ] as const) {

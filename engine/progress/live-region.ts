@@ -19,33 +19,30 @@ export function createLiveRegion(write: (text: string) => void): LiveRegion {
   let drawn: readonly string[] = [];
   let hidden = false;
 
-  /** Sequence that goes to the beginning of the region. A narrower terminal has wrapped its lines. */
-  const home = (columns: number) => {
-    const rows = drawn.reduce(
-      (sum, line) => sum + Math.max(1, Math.ceil(visibleWidth(line) / Math.max(1, columns))),
-      0,
-    );
-    return rows === 0 ? '\r' : `\r\x1b[${rows}A`;
-  };
+  /** Rows that the region takes now: a narrower terminal has wrapped its lines. */
+  const rowsDrawn = (columns: number) =>
+    drawn.reduce((sum, line) => sum + Math.max(1, Math.ceil(visibleWidth(line) / Math.max(1, columns))), 0);
+  const up = (rows: number) => (rows === 0 ? '\r' : `\r\x1b[${rows}A`);
   let width = 0;
 
   return {
     draw(above, lines, columns) {
       const same = columns === width && lines.length === drawn.length && lines.every((line, i) => line === drawn[i]);
       if (above.length === 0 && same) return;
-      const start = `${beginFrame}${hidden ? '' : hideCursor}${home(columns)}`;
-      // After a resize what is left of the old lines is not where it was.
-      const clear = columns === width ? '' : '\x1b[J';
-      const body = [...above, ...lines].map((line) => `${line}\x1b[K\n`).join('');
+      const start = `${beginFrame}${hidden ? '' : hideCursor}${up(rowsDrawn(columns))}`;
+      // Each line is cleared whole, before its text: cells that are erased behind a text count as text where a terminal
+      // wraps anew after a resize, and clearing the whole screen would put the frame into the history of some.
+      const body = [...above, ...lines].map((line) => `\x1b[2K${line}\n`).join('');
       hidden = true;
       drawn = lines;
       width = columns;
-      write(`${start}${clear}${body}\x1b[J${endFrame}`);
+      write(`${start}${body}\x1b[J${endFrame}`);
     },
     close() {
       if (!hidden) return;
       hidden = false;
-      const text = `${home(width)}\x1b[J${showCursor}`;
+      const rows = rowsDrawn(width);
+      const text = `${up(rows)}${'\x1b[2K\n'.repeat(rows)}${up(rows)}${showCursor}`;
       drawn = [];
       write(text);
     },

@@ -98,7 +98,7 @@ export function screen(columns: number) {
           line();
         } else if (token === '\r') column = 0;
         else if (/^\u001b\[\d+A$/.test(token)) row = Math.max(0, row - Number(token.slice(2, -1)));
-        else if (token === '\u001b[K') line().length = Math.min(line().length, column);
+        else if (token === '\u001b[2K') line().length = 0;
         else if (token === '\u001b[J') {
           line().length = Math.min(line().length, column);
           lines.length = row + 1;

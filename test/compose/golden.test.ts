@@ -7,7 +7,7 @@ import {loadCompose} from '../../engine/compose/load-compose.js';
 import {temporaryDirectory} from '../helpers/temporary.js';
 import {writeTree} from '../helpers/tree.js';
 
-/** What Docker Compose 2.40 makes of each case; `scripts/record-compose.mjs` records it. */
+/** What Docker Compose 2.40 makes of each case; `scripts/record-compose.ts` records it. */
 interface Case {
   readonly name: string;
   readonly files: Readonly<Record<string, string>>;

@@ -14,6 +14,8 @@ export interface ContextEntry {
   readonly mtimeNs: bigint;
   /** Target of a symlink, as stored. */
   readonly link: string | undefined;
+  /** Its bytes, where they are no UTF-8. */
+  readonly rawLink?: Buffer;
   /** `device:inode` where more than one path names the file. */
   readonly hardlink: string | undefined;
   /** Major and minor number of a device. */

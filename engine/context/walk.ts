@@ -51,9 +51,12 @@ export function statOf(root: string, raw: string): BigIntStats | undefined {
 export function entryOf(root: string, raw: string, path: string, stats: BigIntStats): ContextEntry | undefined {
   const type = typeOf(stats);
   let link: string | undefined;
+  let rawLink: Buffer | undefined;
   if (type === 'symlink') {
     try {
-      link = decodePath(readlinkSync(systemPath(`${root}/${raw}`), {encoding: 'latin1'}));
+      const target = readlinkSync(systemPath(`${root}/${raw}`), {encoding: 'latin1'});
+      link = decodePath(target);
+      if (link.includes('\uFFFD')) rawLink = rawBytes(target);
     } catch (error) {
       if (hasErrno(error, 'ENOENT', 'EINVAL')) return undefined;
       throw unreadable(path, error);
@@ -67,6 +70,7 @@ export function entryOf(root: string, raw: string, path: string, stats: BigIntSt
     size: type === 'file' ? Number(stats.size) : 0,
     mtimeNs: stats.mtimeNs,
     link,
+    ...(rawLink !== undefined && {rawLink}),
     hardlink: type === 'file' && stats.nlink > 1n ? `${stats.dev}:${stats.ino}` : undefined,
     device: type === 'character-device' || type === 'block-device' ? deviceOf(stats.rdev) : undefined,
   };

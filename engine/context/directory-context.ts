@@ -12,6 +12,9 @@ export interface DirectoryContext extends BuildContext {
   batches(signal: AbortSignal, onIgnored?: (ignored: IgnoredPath) => void): AsyncIterable<readonly ContextEntry[]>;
 }
 
+/** Whether a context can tell what it does not send. */
+export const isBatched = (context: BuildContext): context is DirectoryContext => 'batches' in context;
+
 /** Entries looked at before other work may run: about 4 ms. */
 const batchEntries = 1024;
 

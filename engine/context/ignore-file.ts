@@ -1,5 +1,5 @@
-import {readFile, stat} from 'node:fs/promises';
-import {basename, dirname, join, relative} from 'node:path';
+import {readFile, realpath, stat} from 'node:fs/promises';
+import {join, relative} from 'node:path';
 import {BuildError, hasErrno, quote} from '../base/errors.js';
 import {parseIgnore, withRules, type IgnoreRules} from './ignore/ignore.js';
 
@@ -12,24 +12,45 @@ export interface FoundRules {
   readonly ignoreFile: string | undefined;
 }
 
+export interface RulesQuery {
+  /** Directory of the context. */
+  readonly root: string;
+  /** Absolute path of the Dockerfile. */
+  readonly dockerfile: string | undefined;
+  /** Refuse an ignore file that a symbolic link takes from outside the root. */
+  readonly contained: boolean;
+}
+
 /**
- * The rules in force for the context directory `root`: those of `<Dockerfile>.dockerignore` beside the Dockerfile (`dockerfile`:
- * its absolute path), else of `.dockerignore` in the root, else none. Rejects with IGNORE_PATTERN or CONTEXT_UNREADABLE.
+ * The rules in force: those of `<Dockerfile>.dockerignore` beside the Dockerfile, else of `.dockerignore` in the root, else none.
+ * Rejects with IGNORE_PATTERN, CONTEXT_UNREADABLE or CONTEXT_INVALID.
  */
-export async function findRules(
-  root: string,
-  dockerfile: string | undefined,
-  signal: AbortSignal,
-): Promise<FoundRules> {
+export async function findRules(query: RulesQuery, signal: AbortSignal): Promise<FoundRules> {
+  const {root, dockerfile, contained} = query;
   const candidates = [join(root, '.dockerignore')];
-  if (dockerfile !== undefined) candidates.unshift(join(dirname(dockerfile), `${basename(dockerfile)}.dockerignore`));
+  if (dockerfile !== undefined) candidates.unshift(`${dockerfile}.dockerignore`);
   for (const file of candidates) {
     const inside = relative(root, file);
     const shown = inside.startsWith('..') ? file : inside;
+    if (contained && (await leadsOut(root, file))) {
+      throw new BuildError(
+        'CONTEXT_INVALID',
+        `the ignore file ${quote(shown)} is a link that leads out of the context`,
+      );
+    }
     const text = await textOf(file, shown, signal);
     if (text !== undefined) return {rules: parseIgnore(text, shown), ignoreFile: shown};
   }
   return {rules: parseIgnore(''), ignoreFile: undefined};
+}
+
+async function leadsOut(root: string, file: string): Promise<boolean> {
+  try {
+    return !(await realpath(file)).startsWith(`${await realpath(root)}/`);
+  } catch (error) {
+    if (hasErrno(error, 'ENOENT', 'ENOTDIR')) return false;
+    throw error;
+  }
 }
 
 async function textOf(file: string, shown: string, signal: AbortSignal): Promise<string | undefined> {

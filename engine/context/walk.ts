@@ -48,7 +48,12 @@ export function statOf(root: string, raw: string): BigIntStats | undefined {
   }
 }
 
-export function entryOf(root: string, raw: string, path: string, stats: BigIntStats): ContextEntry | undefined {
+/** An entry of a directory on disk with what `lstat` said. */
+export interface WalkedEntry extends ContextEntry {
+  readonly stats: BigIntStats;
+}
+
+export function entryOf(root: string, raw: string, path: string, stats: BigIntStats): WalkedEntry | undefined {
   const type = typeOf(stats);
   let link: string | undefined;
   let rawLink: Buffer | undefined;
@@ -72,6 +77,7 @@ export function entryOf(root: string, raw: string, path: string, stats: BigIntSt
     link,
     ...(rawLink !== undefined && {rawLink}),
     hardlink: type === 'file' && stats.nlink > 1n ? `${stats.dev}:${stats.ino}` : undefined,
+    stats,
     device: type === 'character-device' || type === 'block-device' ? deviceOf(stats.rdev) : undefined,
   };
 }
@@ -92,7 +98,7 @@ interface Level {
   next: number;
   readonly state: MatchState | undefined;
   /** The ignored directory itself, sent as soon as something below it is. */
-  unsent: ContextEntry | undefined;
+  unsent: WalkedEntry | undefined;
 }
 
 /**
@@ -101,7 +107,7 @@ interface Level {
  * left out, as every builder does. A path that vanishes between being listed and being looked at is left out. Synchronous, for
  * promises cost ten times the system calls; the caller lets others run between batches.
  */
-export function* walkDirectory(root: string, options: WalkOptions): Generator<ContextEntry, void, undefined> {
+export function* walkDirectory(root: string, options: WalkOptions): Generator<WalkedEntry, void, undefined> {
   const {rules, onIgnored} = options;
   const levels: Level[] = [{prefix: '', names: namesOf(root, '') ?? [], next: 0, state: undefined, unsent: undefined}];
   const unruled = rules.rules.length === 0;

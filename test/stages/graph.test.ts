@@ -145,10 +145,31 @@ test('ENTRYPOINT drops the CMD of the base image, and of the parent stage', (t) 
   t.deepEqual(targetStage(graphOf('FROM x\nENTRYPOINT ["e"]\nCMD ["c"]', options)).config.Cmd, ['c']);
 });
 
+test('WORKDIR: the config holds an absolute path as written, a relative one resolved', (t) => {
+  const at = (...paths: readonly string[]) => {
+    const {config, workdir} = targetStage(
+      graphOf(`FROM scratch\n${paths.map((path) => `WORKDIR ${path}\n`).join('')}`),
+    );
+    return [config.WorkingDir, workdir];
+  };
+  t.deepEqual(at(), ['/', '/']);
+  t.deepEqual(at('/a/'), ['/a/', '/a']);
+  t.deepEqual(at('/a//b/'), ['/a//b/', '/a/b']);
+  t.deepEqual(at('/a/', 'b/'), ['/a/b', '/a/b']);
+  t.deepEqual(at('a', '../..'), ['/', '/']);
+  t.deepEqual(at('/a', '$NONE'), ['/a', '/a']);
+});
+
+test('ArgsEscaped comes with CMD alone, and EXPOSE of nothing leaves no trace', (t) => {
+  t.is(targetStage(graphOf('FROM scratch\nENTRYPOINT x')).config.ArgsEscaped, undefined);
+  t.true(targetStage(graphOf('FROM scratch\nCMD x')).config.ArgsEscaped);
+  t.is(targetStage(graphOf('FROM scratch\nEXPOSE $NONE')).config.ExposedPorts, undefined);
+});
+
 test("a base image's working directory is clean, its triggers are not handed on, --label is", (t) => {
   const options = {baseConfigs: new Map([['x', triggers]]), labels: {a: 'cli'}};
-  const {config, baseKnown} = targetStage(graphOf('FROM x\nLABEL a=1 b=2', options));
-  t.is(config.WorkingDir, '/basewd');
+  const {config, workdir, baseKnown} = targetStage(graphOf('FROM x\nLABEL a=1 b=2', options));
+  t.is(workdir, '/basewd');
   t.is(config.OnBuild, undefined);
   t.deepEqual(config.Labels, {a: 'cli', b: '2'});
   t.true(baseKnown);

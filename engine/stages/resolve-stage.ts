@@ -6,7 +6,7 @@ import type {Warning} from '../dockerfile/ast.js';
 import {formatPlatform, type Platform} from '../oci/platform.js';
 import {parseHeredocWord} from '../dockerfile/heredoc.js';
 import {emptyScope} from './globals.js';
-import type {Binding, Stage, StageBase, StageStep} from './graph.js';
+import type {Binding, Operation, Stage, StageBase, StageStep} from './graph.js';
 import {defaultPath, splitPair, withEnv, without} from './image-config.js';
 import type {Layout, StageText} from './layout.js';
 import {readStatement} from './read-statement.js';
@@ -103,6 +103,12 @@ function fullReference(name: string): string {
   }
 }
 
+/** A variable that a secret mount fills is `****` in names, whatever else has its name. */
+function maskSecrets(values: ReadonlyMap<string, string>, operation: Operation): ReadonlyMap<string, string> {
+  const names = operation.kind === 'run' ? operation.mounts.flatMap(({env}) => env ?? []) : [];
+  return names.length === 0 ? values : new Map([...values, ...names.map((name) => [name, '****'] as const)]);
+}
+
 /** Runs over the instructions of one stage. Throws BuildError at the first wrong one. */
 export function resolveStage(input: StageInput): ResolvedStage {
   const {layout, text, from, reachable} = input;
@@ -154,7 +160,7 @@ export function resolveStage(input: StageInput): ResolvedStage {
     const onlyHeredoc = statement.kind === 'run' && parseHeredocWord(statement.command.argv.join(' ')) !== undefined;
     const name = makesStep
       ? progressPrefix(numbering.stage, index, numbering.total, trigger) +
-        progressText(dockerfile, instruction, values, onlyHeredoc)
+        progressText(dockerfile, instruction, maskSecrets(values, read.operation), onlyHeredoc)
       : `${numbering.stage === '' ? '' : `[${numbering.stage}] `}${read.text}`;
     steps.push({
       id: `${text.label}.${place + 1}`,

@@ -93,6 +93,21 @@ test('numbers are as wide as the total', named, `FROM x\n${'RUN a\n'.repeat(9)}`
   ...Array.from({length: 9}, (_, index) => `[${String(index + 2).padStart(2)}/10] RUN a`),
 ]);
 
+test(
+  'a variable that a secret fills is masked',
+  named,
+  'FROM scratch\nARG T=1\nRUN --mount=type=secret,id=t,env=T a $T',
+  ['[1/1] RUN --mount=type=secret,id=t,env=T a ****'],
+);
+
+test('the arguments of RUN are in the order of their first line, with the values RUN sees', (t) => {
+  const graph = graphOf('FROM scratch\nARG NONE\nENV A=env\nARG A=arg\nARG B=1\nENV B=env\nARG NONE=x\nRUN a');
+  t.deepEqual(
+    lastStep(graph).args.map(({name, value}) => `${name}=${value ?? ''}`),
+    ['NONE=x', 'A=arg', 'B=env'],
+  );
+});
+
 test('the image config is what Docker 28 writes', (t) => {
   const graph = graphOf(`FROM scratch
 ENV P="80 81" S=SIGQUIT "Q q"=1 BASE$S=2

@@ -1,7 +1,7 @@
 import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
-  {ignores: ['dist/', 'node_modules/', 'coverage/', 'artifacts/', 'test/fixtures/', 'dockerfiles/', '*.config.js']},
+  {ignores: ['dist/', 'node_modules/', 'coverage/', '/artifacts/', 'test/fixtures/', 'dockerfiles/', '*.config.js']},
   ...tseslint.configs.strictTypeChecked,
   {
     languageOptions: {parserOptions: {projectService: true, tsconfigRootDir: import.meta.dirname}},

@@ -11,6 +11,7 @@ const ranks = new Map(
     ['plan'],
     ['drivers'],
     ['artifacts', 'delivery'],
+    ['job'],
     ['experiment', 'report'],
     ['cli', 'index.ts'],
   ].flatMap((rooms, rank) => rooms.map((room): [string, number] => [room, rank])),

@@ -23,7 +23,7 @@ export async function readArMembers(file: FileHandle, signal: AbortSignal): Prom
     throw invalid(fileSize === 0 ? 'the file is empty' : 'it does not begin as an ar archive ("!<arch>")');
   }
   const members: ArMember[] = [];
-  for (let at = magic.length; at < fileSize; ) {
+  for (let at = magic.length; at < fileSize;) {
     signal.throwIfAborted();
     if (members.length === mostMembers) throw invalid(`it has more than ${mostMembers} members`);
     const header = (await readAt(file, at, headerSize)).toString('latin1');
@@ -42,8 +42,12 @@ export async function readArMembers(file: FileHandle, signal: AbortSignal): Prom
 }
 
 /** Bytes of a member, in pieces. */
-export async function* readArMember(file: FileHandle, member: ArMember, signal: AbortSignal): AsyncGenerator<Uint8Array> {
-  for (let read = 0; read < member.size; ) {
+export async function* readArMember(
+  file: FileHandle,
+  member: ArMember,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array> {
+  for (let read = 0; read < member.size;) {
     signal.throwIfAborted();
     const piece = await readAt(file, member.offset + read, Math.min(pieceSize, member.size - read));
     if (piece.length === 0) throw invalid('it became shorter while it was read');

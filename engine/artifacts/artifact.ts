@@ -40,11 +40,15 @@ export function packageWarnings(name: string, deb: DebPackage, platform: Platfor
   const file = basename(name);
   const expected = packageFileNames(deb);
   if (!expected.includes(file)) {
-    warnings.push(`${file} holds ${deb.package} ${deb.version} ${deb.architecture}: it would be called ${expected[0] ?? ''}`);
+    warnings.push(
+      `${file} holds ${deb.package} ${deb.version} ${deb.architecture}: it would be called ${expected[0] ?? ''}`,
+    );
   }
   const wanted = platform === undefined ? undefined : debianArchitecture(platform);
   if (platform !== undefined && wanted !== undefined && deb.architecture !== 'all' && deb.architecture !== wanted) {
-    warnings.push(`${file} is for ${deb.architecture}, but the build is for ${formatPlatform(platform)} (${wanted} in Debian)`);
+    warnings.push(
+      `${file} is for ${deb.architecture}, but the build is for ${formatPlatform(platform)} (${wanted} in Debian)`,
+    );
   }
   return warnings;
 }

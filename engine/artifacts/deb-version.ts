@@ -45,9 +45,7 @@ function partsOf(version: string): {epoch: string; upstream: string; revision: s
 /** Negative, 0 or positive: the order of Debian Policy, section 5.6.12, on valid versions. */
 export function compareDebianVersions(a: string, b: string): number {
   const [x, y] = [partsOf(a), partsOf(b)];
-  return (
-    compareDigits(x.epoch, y.epoch) || comparePart(x.upstream, y.upstream) || comparePart(x.revision, y.revision)
-  );
+  return compareDigits(x.epoch, y.epoch) || comparePart(x.upstream, y.upstream) || comparePart(x.revision, y.revision);
 }
 
 /** Debian Policy, section 5.6.12: `[epoch:]upstream[-revision]`. */

@@ -85,7 +85,8 @@ async function inDeb<T>(
   } catch (error) {
     if (!(error instanceof BuildError) || !['ARTIFACT_INVALID', 'ARCHIVE_INVALID'].includes(error.code)) throw error;
     // Errors in the control file carry its name already.
-    const message = error.details.file === undefined ? `${label} is no Debian package: ${error.message}` : error.message;
+    const message =
+      error.details.file === undefined ? `${label} is no Debian package: ${error.message}` : error.message;
     throw new BuildError('ARTIFACT_INVALID', message, {
       remedy: 'Look at the step that makes the package; "dpkg-deb --info" shows the same file.',
       ...error.details,

@@ -188,7 +188,10 @@ async function follow(
   } catch (error) {
     if (!(error instanceof BuildError) || error.code !== 'NOT_FOUND') throw error;
   }
-  warn(request, `${link.logical} of stage ${source.stageName} is a link to ${target}, where there is no file: left out`);
+  warn(
+    request,
+    `${link.logical} of stage ${source.stageName} is a link to ${target}, where there is no file: left out`,
+  );
   return undefined;
 }
 

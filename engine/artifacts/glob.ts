@@ -21,7 +21,7 @@ function matchWild<Item, Part>(
   let at = 0;
   let star = -1;
   let starAt = 0;
-  for (let index = 0; index < items.length; ) {
+  for (let index = 0; index < items.length;) {
     const part = parts[at];
     if (part === '*') {
       star = at++;
@@ -40,7 +40,7 @@ function matchWild<Item, Part>(
 
 function tokensOf(part: string): readonly Token[] {
   const tokens: Token[] = [];
-  for (let rest = part; rest !== ''; ) {
+  for (let rest = part; rest !== '';) {
     const set = /^\[([!^]?)(\]?[^\]]*)\]/.exec(rest);
     let taken = 1;
     if (rest.startsWith('*')) tokens.push('*');

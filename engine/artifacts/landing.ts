@@ -129,7 +129,7 @@ async function holds(path: string, file: LandedFile, signal: AbortSignal): Promi
 }
 
 async function writeAll(file: FileHandle, piece: Uint8Array): Promise<void> {
-  for (let at = 0; at < piece.length; ) at += (await file.write(piece, at)).bytesWritten;
+  for (let at = 0; at < piece.length;) at += (await file.write(piece, at)).bytesWritten;
 }
 
 /** So that the names survive a power cut, not only the contents. */

@@ -49,11 +49,7 @@ function listing(place: Inventory): string[] {
   const width = Math.max(...place.listed.map(({size}) => formatBytes(size).length));
   const rows = place.listed.map(({path, size}) => `  ${formatBytes(size).padStart(width)}  ${printable(path)}`);
   const more = place.files - place.listed.length;
-  return [
-    `Stage ${place.stageName} has in ${place.path}:`,
-    ...rows,
-    ...(more > 0 ? [`  … and ${more} more`] : []),
-  ];
+  return [`Stage ${place.stageName} has in ${place.path}:`, ...rows, ...(more > 0 ? [`  … and ${more} more`] : [])];
 }
 
 async function missingPath(place: Inventory, readTree: ReadTree, signal: AbortSignal): Promise<string[]> {
@@ -65,7 +61,10 @@ async function missingPath(place: Inventory, readTree: ReadTree, signal: AbortSi
       const paths = names.map((name) => posix.join(parent, name));
       const hint = didYouMean(posix.join(parent, child), paths);
       return hint === ''
-        ? [`${head}; the nearest that is there is ${parent}.`, ...paths.slice(0, mostListed).map((path) => `  ${printable(path)}`)]
+        ? [
+            `${head}; the nearest that is there is ${parent}.`,
+            ...paths.slice(0, mostListed).map((path) => `  ${printable(path)}`),
+          ]
         : [`${head}${hint}.`];
     }
     if (parent === '/') return [`${head}.`];

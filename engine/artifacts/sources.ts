@@ -7,7 +7,10 @@ import {formatPattern, type ArtifactPattern} from './pattern.js';
 /** What is needed of the plan: its places, and its stages' names by index. */
 export interface StagesAndPlaces {
   readonly artifacts: readonly ArtifactSource[];
-  readonly graph: {readonly target: number; readonly stages: readonly {readonly index: number; readonly name: string | undefined}[]};
+  readonly graph: {
+    readonly target: number;
+    readonly stages: readonly {readonly index: number; readonly name: string | undefined}[];
+  };
 }
 
 /**
@@ -17,7 +20,10 @@ export interface StagesAndPlaces {
  */
 export function artifactSources(plan: StagesAndPlaces, patterns: readonly ArtifactPattern[]): readonly ExtractSource[] {
   const named = (index: number) => plan.graph.stages[index]?.name ?? String(index);
-  const sources = new Map<string, {stage: number; path: string; patterns: ArtifactPattern[]; within: string | undefined}>();
+  const sources = new Map<
+    string,
+    {stage: number; path: string; patterns: ArtifactPattern[]; within: string | undefined}
+  >();
   const add = (stage: number, path: string, pattern?: ArtifactPattern, within?: string) => {
     const key = `${stage} ${within ?? path}`;
     const source = sources.get(key) ?? {stage, path, patterns: [], within};
@@ -49,10 +55,15 @@ export function artifactSources(plan: StagesAndPlaces, patterns: readonly Artifa
 
 function stageIndex(plan: StagesAndPlaces, pattern: ArtifactPattern, name: string): number {
   const {stages} = plan.graph;
-  const found = stages.find((stage) => stage.name === name.toLowerCase()) ?? stages.find(({index}) => String(index) === name);
+  const found =
+    stages.find((stage) => stage.name === name.toLowerCase()) ?? stages.find(({index}) => String(index) === name);
   if (found !== undefined) return found.index;
   const names = stages.map((stage) => stage.name ?? String(stage.index));
-  throw new BuildError('USAGE', `--artifact ${formatPattern(pattern)} names no stage ${quote(name)}${didYouMean(name, names)}`, {
-    remedy: `The stages are ${names.join(', ')}.`,
-  });
+  throw new BuildError(
+    'USAGE',
+    `--artifact ${formatPattern(pattern)} names no stage ${quote(name)}${didYouMean(name, names)}`,
+    {
+      remedy: `The stages are ${names.join(', ')}.`,
+    },
+  );
 }

@@ -4,12 +4,18 @@ import {BuildError} from '../../engine/base/errors.js';
 import {parseControl} from '../../engine/artifacts/control.js';
 
 test('fields are found whatever the case of their names, folded lines keep their breaks', (t) => {
-  const fields = parseControl('Package: portal\ndepends:\n a,\n b\nDescription: short\n long\n .\n  verbatim\n', 'control');
-  t.deepEqual([...fields], [
-    ['package', 'portal'],
-    ['depends', '\na,\nb'],
-    ['description', 'short\nlong\n.\n verbatim'],
-  ]);
+  const fields = parseControl(
+    'Package: portal\ndepends:\n a,\n b\nDescription: short\n long\n .\n  verbatim\n',
+    'control',
+  );
+  t.deepEqual(
+    [...fields],
+    [
+      ['package', 'portal'],
+      ['depends', '\na,\nb'],
+      ['description', 'short\nlong\n.\n verbatim'],
+    ],
+  );
 });
 
 const rejected: readonly (readonly [string, number, RegExp])[] = [

@@ -3,7 +3,22 @@ import test from 'ava';
 import fc from 'fast-check';
 import {compareDebianVersions, isDebianVersion} from '../../engine/artifacts/deb-version.js';
 
-const ordered = ['0~~', '0~~a', '0~', '0', '0-0a', '1.0~rc1-1', '1.0', '1.0-1', '1.0-1+b1', '1.0a', '1.0+', '1.2', '1.10', '1:0.1'];
+const ordered = [
+  '0~~',
+  '0~~a',
+  '0~',
+  '0',
+  '0-0a',
+  '1.0~rc1-1',
+  '1.0',
+  '1.0-1',
+  '1.0-1+b1',
+  '1.0a',
+  '1.0+',
+  '1.2',
+  '1.10',
+  '1:0.1',
+];
 
 test('versions are ordered as Debian Policy says', (t) => {
   for (const [i, a] of ordered.entries()) {
@@ -14,13 +29,21 @@ test('versions are ordered as Debian Policy says', (t) => {
 test('the order agrees with dpkg on random versions', (t) => {
   const part = fc.string({unit: fc.constantFrom('0', '1', '9', 'a', 'b', 'Z', '.', '+', '~'), maxLength: 6});
   const version = fc
-    .tuple(fc.constantFrom('', '0:', '1:', '12:'), fc.constantFrom('0', '1', '2', '10', '01'), part, fc.option(part, {nil: undefined}))
+    .tuple(
+      fc.constantFrom('', '0:', '1:', '12:'),
+      fc.constantFrom('0', '1', '2', '10', '01'),
+      part,
+      fc.option(part, {nil: undefined}),
+    )
     .map(([epoch, digit, rest, revision]) => `${epoch}${digit}${rest}${revision === undefined ? '' : `-0${revision}`}`);
   const same = version.map((one): [string, string] => [one, one.includes(':') ? one : `0:${one}`]);
   const pairs = [...fc.sample(fc.tuple(version, version), 1400), ...fc.sample(same, 100)];
   // One shell for all: each line is lt, eq or gt.
   const script = pairs
-    .map(([a, b]) => `dpkg --compare-versions '${a}' lt '${b}' && echo -1 || { dpkg --compare-versions '${a}' eq '${b}' && echo 0 || echo 1; }`)
+    .map(
+      ([a, b]) =>
+        `dpkg --compare-versions '${a}' lt '${b}' && echo -1 || { dpkg --compare-versions '${a}' eq '${b}' && echo 0 || echo 1; }`,
+    )
     .join('\n');
   const expected = execFileSync('sh', ['-s'], {input: script, encoding: 'utf8'}).trim().split('\n').map(Number);
   t.is(expected.length, pairs.length);

@@ -65,13 +65,33 @@ const malformed: readonly (readonly [string, (directory: string) => Buffer, RegE
   ['an archive without members', () => ar([]), /first member is missing, not "debian-binary"/],
   ['another archive', () => ar([['a.o', 'x']]), /first member is "a\.o", not "debian-binary"/],
   ['another format version', () => ar([['debian-binary', '3.0\n']]), /format version is "3\.0", not 2\.x/],
-  ['no control archive', () => ar([binary, ['data.tar', '']]), /no member "control\.tar", only "debian-binary", "data\.tar"/],
+  [
+    'no control archive',
+    () => ar([binary, ['data.tar', '']]),
+    /no member "control\.tar", only "debian-binary", "data\.tar"/,
+  ],
   ['no data archive', () => ar([binary, ['control.tar', '']]), /no member "data\.tar"/],
-  ['a compression nobody reads', () => ar([binary, ['control.tar.lz4', ''], ['data.tar', '']]), /"control\.tar\.lz4" is not known/],
+  [
+    'a compression nobody reads',
+    () => ar([binary, ['control.tar.lz4', ''], ['data.tar', '']]),
+    /"control\.tar\.lz4" is not known/,
+  ],
   ['damaged gzip', () => ar([binary, ['control.tar.gz', 'nonsense'], ['data.tar', '']]), /gzip data is damaged/],
-  ['damaged xz', () => ar([binary, ['control.tar.xz', 'nonsense, long enough'], ['data.tar', '']]), /xz data is damaged/],
-  ['damaged zstd', () => ar([binary, ['control.tar.zst', 'nonsense, long enough'], ['data.tar', '']]), /zstd data is damaged/],
-  ['a control archive that is no tar', () => ar([binary, ['control.tar', 'x'.repeat(2048)], ['data.tar', '']]), /tar archive is damaged/],
+  [
+    'damaged xz',
+    () => ar([binary, ['control.tar.xz', 'nonsense, long enough'], ['data.tar', '']]),
+    /xz data is damaged/,
+  ],
+  [
+    'damaged zstd',
+    () => ar([binary, ['control.tar.zst', 'nonsense, long enough'], ['data.tar', '']]),
+    /zstd data is damaged/,
+  ],
+  [
+    'a control archive that is no tar',
+    () => ar([binary, ['control.tar', 'x'.repeat(2048)], ['data.tar', '']]),
+    /tar archive is damaged/,
+  ],
   [
     'a member that is cut off',
     () => ar([binary, ['control.tar', 'x'.repeat(512)]]).subarray(0, 300),
@@ -84,7 +104,8 @@ const malformed: readonly (readonly [string, (directory: string) => Buffer, RegE
   ],
   [
     'a control file without a version',
-    (directory) => ar([binary, ['control.tar', controlTar(directory, 'Package: x\nArchitecture: all\n', 'cat')], ['data.tar', '']]),
+    (directory) =>
+      ar([binary, ['control.tar', controlTar(directory, 'Package: x\nArchitecture: all\n', 'cat')], ['data.tar', '']]),
     /it has no field Version/,
   ],
   [
@@ -92,11 +113,24 @@ const malformed: readonly (readonly [string, (directory: string) => Buffer, RegE
     (directory) => bomb(directory, 'gz', 'gzip -9'),
     /unpacks to more than 16777216 bytes/,
   ],
-  ['a control archive that unpacks to gigabytes (xz)', (directory) => bomb(directory, 'xz', 'xz -6'), /unpacks to more than/],
-  ['a control archive that unpacks to gigabytes (zstd)', (directory) => bomb(directory, 'zst', 'zstd -19'), /unpacks to more than/],
+  [
+    'a control archive that unpacks to gigabytes (xz)',
+    (directory) => bomb(directory, 'xz', 'xz -6'),
+    /unpacks to more than/,
+  ],
+  [
+    'a control archive that unpacks to gigabytes (zstd)',
+    (directory) => bomb(directory, 'zst', 'zstd -19'),
+    /unpacks to more than/,
+  ],
   [
     'a zstd window of 2 GiB',
-    () => ar([binary, ['control.tar.zst', Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0x00, 0xa8, ...Array<number>(20).fill(0)])], ['data.tar', '']]),
+    () =>
+      ar([
+        binary,
+        ['control.tar.zst', Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0x00, 0xa8, ...Array<number>(20).fill(0)])],
+        ['data.tar', ''],
+      ]),
     /window is larger/,
   ],
 ];
@@ -104,7 +138,11 @@ const malformed: readonly (readonly [string, (directory: string) => Buffer, RegE
 function bomb(directory: string, extension: string, filter: string): Buffer {
   const packed = execFileSync(
     'sh',
-    ['-c', `cd "$0" && truncate -s 200M md5sums && echo x > control && tar -cf - ./md5sums ./control | ${filter}`, directory],
+    [
+      '-c',
+      `cd "$0" && truncate -s 200M md5sums && echo x > control && tar -cf - ./md5sums ./control | ${filter}`,
+      directory,
+    ],
     {maxBuffer: 1e8},
   );
   return ar([binary, [`control.tar.${extension}`, packed], ['data.tar', '']]);
@@ -146,7 +184,11 @@ test('compressed control data that ends early inside its member is refused', asy
     const packed = controlTar(directory, portalControl, filter);
     for (const length of [0, 1, 10, Math.floor(packed.length / 2), packed.length - 30]) {
       writeFileSync(path, ar([binary, [`control.tar.${extension}`, packed.subarray(0, length)], ['data.tar', '']]));
-      await t.throwsAsync(readDeb(path, signal()), {instanceOf: BuildError, code: 'ARTIFACT_INVALID'}, `${extension} ${length}`);
+      await t.throwsAsync(
+        readDeb(path, signal()),
+        {instanceOf: BuildError, code: 'ARTIFACT_INVALID'},
+        `${extension} ${length}`,
+      );
     }
   }
 });

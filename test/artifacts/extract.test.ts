@@ -45,8 +45,7 @@ function setUp(t: ExecutionContext, tree: Readonly<Record<string, TreeEntry>> = 
       events: {emit: (event) => events.push(event)},
       ...more,
     });
-  const files = () =>
-    existsSync(directory) ? readdirSync(directory, {recursive: true, encoding: 'utf8'}).sort() : [];
+  const files = () => (existsSync(directory) ? readdirSync(directory, {recursive: true, encoding: 'utf8'}).sort() : []);
   const warnings = () => events.flatMap((event) => (event.type === 'warning' ? [event.message] : []));
   return {base, root, directory, run, files, warnings};
 }
@@ -56,7 +55,12 @@ const sha256 = (path: string) => createHash('sha256').update(readFileSync(path))
 test('packages are taken out with their control fields and digest', async (t) => {
   const {root, directory, run, files, warnings} = setUp(t, {'tmp/artifacts/deep/readme.txt': 'no package'});
   const made = makeDeb(join(root, 'tmp/artifacts'), 'portal_1.0-2_amd64.deb', 'xz');
-  const data = makeDeb(join(root, 'tmp/artifacts/deep'), 'portal-data_1.0_all.deb', 'zstd', 'Package: portal-data\nVersion: 1.0\nArchitecture: all\nMaintainer: A <a@b.c>\nDescription: data\n');
+  const data = makeDeb(
+    join(root, 'tmp/artifacts/deep'),
+    'portal-data_1.0_all.deb',
+    'zstd',
+    'Package: portal-data\nVersion: 1.0\nArchitecture: all\nMaintainer: A <a@b.c>\nDescription: data\n',
+  );
   const artifacts = await run([source('/tmp/artifacts')], {platform: {os: 'linux', architecture: 'amd64'}});
   t.deepEqual(
     artifacts.map(({path, stage, package: name, version, architecture}) => [path, stage, name, version, architecture]),
@@ -71,7 +75,10 @@ test('packages are taken out with their control fields and digest', async (t) =>
   t.is(sha256(artifacts[1]?.path ?? 'none'), sha256(made));
   t.deepEqual(files(), ['portal-data_1.0_all.deb', 'portal_1.0-2_amd64.deb']);
   t.deepEqual(warnings(), []);
-  t.regex(artifacts.map(formatArtifact)[1] ?? '', /portal_1\.0-2_amd64\.deb {2}portal 1:1\.0-2 amd64 {2}\S+ k?B {2}sha256:[0-9a-f]{64}$/);
+  t.regex(
+    artifacts.map(formatArtifact)[1] ?? '',
+    /portal_1\.0-2_amd64\.deb {2}portal 1:1\.0-2 amd64 {2}\S+ k?B {2}sha256:[0-9a-f]{64}$/,
+  );
 });
 
 test('a file that is there with the same content keeps its time, another content replaces it', async (t) => {
@@ -131,8 +138,15 @@ test('a link to a file and a single file are places of their own', async (t) => 
 
 test('nothing lands outside of the artifacts directory, whatever the archive holds', async (t) => {
   const {base, run, files} = setUp(t);
-  const entry = (name: string, type: 'file' | 'symlink' | 'link' | 'fifo' | 'character-device' | 'directory', linkname?: string) =>
-    [{name, type, ...(linkname === undefined ? {} : {linkname}), mode: 0o4777}, type === 'file' ? 'content' : undefined] as const;
+  const entry = (
+    name: string,
+    type: 'file' | 'symlink' | 'link' | 'fifo' | 'character-device' | 'directory',
+    linkname?: string,
+  ) =>
+    [
+      {name, type, ...(linkname === undefined ? {} : {linkname}), mode: 0o4777},
+      type === 'file' ? 'content' : undefined,
+    ] as const;
   const readTree = stageOf([
     entry('out/', 'directory'),
     entry('../../../../escape1.bin', 'file'),
@@ -183,7 +197,9 @@ test('different files of one name keep their paths; a link in their way is refus
   const second = join(base, 'second');
   mkdirSync(second);
   symlinkSync(base, join(second, 'trixie'));
-  const error = await t.throwsAsync(run([source('/out', '*.bin')], {directory: second}), {code: 'ARTIFACT_UNSAFE_PATH'});
+  const error = await t.throwsAsync(run([source('/out', '*.bin')], {directory: second}), {
+    code: 'ARTIFACT_UNSAFE_PATH',
+  });
   t.regex(error.message, /trixie is no directory/);
   t.false(existsSync(join(base, 'a.bin')));
   t.true(existsSync(join(directory, 'b.bin')));
@@ -206,9 +222,14 @@ test('the same path in two stages is told apart by the stage', async (t) => {
 });
 
 test('no package is an error that lists what the stage has there', async (t) => {
-  const tree = Object.fromEntries(Array.from({length: 25}, (_, index) => [`out/file${String(index + 10)}`, 'x'.repeat(index)]));
+  const tree = Object.fromEntries(
+    Array.from({length: 25}, (_, index) => [`out/file${String(index + 10)}`, 'x'.repeat(index)]),
+  );
   const {run, files} = setUp(t, {...tree, 'empty/place': {directory: true}});
-  const error = await t.throwsAsync(run([source('/out'), source('/empty')]), {instanceOf: BuildError, code: 'ARTIFACT_NOT_FOUND'});
+  const error = await t.throwsAsync(run([source('/out'), source('/empty')]), {
+    instanceOf: BuildError,
+    code: 'ARTIFACT_NOT_FOUND',
+  });
   t.is(error.message, 'no artifact "*.deb" in /out of stage builder, /empty of stage builder');
   const remedy = error.details.remedy ?? '';
   t.regex(remedy, /^Stage builder has in \/out:\n {2,}\d+ B {2}\/out\/file\d\d\n/);
@@ -219,10 +240,16 @@ test('no package is an error that lists what the stage has there', async (t) => 
 
 test('a place that is missing is said, with the nearest that is there', async (t) => {
   const {run} = setUp(t, {'tmp/artifacts/x': '', 'srv/a/b': ''});
-  const near = await t.throwsAsync(run([source('/tmp/artefacts')]), {instanceOf: BuildError, code: 'ARTIFACT_NOT_FOUND'});
+  const near = await t.throwsAsync(run([source('/tmp/artefacts')]), {
+    instanceOf: BuildError,
+    code: 'ARTIFACT_NOT_FOUND',
+  });
   t.regex(near.details.remedy ?? '', /^Stage builder has no \/tmp\/artefacts \(did you mean "\/tmp\/artifacts"\?\)\./);
   const far = await t.throwsAsync(run([source('/srv/zzzzzz/deep/er')]), {instanceOf: BuildError});
-  t.regex(far.details.remedy ?? '', /has no \/srv\/zzzzzz\/deep\/er; the nearest that is there is \/srv\.\n {2}\/srv\/a\n/);
+  t.regex(
+    far.details.remedy ?? '',
+    /has no \/srv\/zzzzzz\/deep\/er; the nearest that is there is \/srv\.\n {2}\/srv\/a\n/,
+  );
 });
 
 test('every pattern that was asked for must match; the default need not, where it is not required', async (t) => {
@@ -265,7 +292,9 @@ test('a stream that breaks off, fails or is aborted leaves nothing', async (t) =
         }
       }
     };
-  const torn = await t.throwsAsync(run([source('/out', '*.bin')], {readTree: cut(100_000, () => undefined)}), {code: 'ARCHIVE_INVALID'});
+  const torn = await t.throwsAsync(run([source('/out', '*.bin')], {readTree: cut(100_000, () => undefined)}), {
+    code: 'ARCHIVE_INVALID',
+  });
   t.regex(torn.message, /tar archive is damaged/);
   const fails = cut(100_000, () => {
     throw new BuildError('DAEMON_LOST', 'gone');
@@ -273,7 +302,9 @@ test('a stream that breaks off, fails or is aborted leaves nothing', async (t) =
   await t.throwsAsync(run([source('/out', '*.bin')], {readTree: fails}), {code: 'DAEMON_LOST'});
   const controller = new AbortController();
   const aborts = cut(100_000, () => controller.abort(new Error('stopped')));
-  await t.throwsAsync(run([source('/out', '*.bin')], {readTree: aborts, signal: controller.signal}), {message: 'stopped'});
+  await t.throwsAsync(run([source('/out', '*.bin')], {readTree: aborts, signal: controller.signal}), {
+    message: 'stopped',
+  });
   t.deepEqual(files(), []);
 });
 

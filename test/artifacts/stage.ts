@@ -28,7 +28,9 @@ export function stagesIn(...roots: readonly string[]): ReadTree {
 }
 
 /** A stage whose tar holds just these entries, at whatever path. */
-export function stageOf(entries: readonly (readonly [Partial<Header> & {name: string}, (string | Buffer | undefined)?])[]): ReadTree {
+export function stageOf(
+  entries: readonly (readonly [Partial<Header> & {name: string}, (string | Buffer | undefined)?])[],
+): ReadTree {
   return async function* () {
     const archive = pack();
     for (const [header, content] of entries) archive.entry(header, content ?? '');

@@ -1,0 +1,91 @@
+import {mkdtemp, rm} from 'node:fs/promises';
+import {tmpdir} from 'node:os';
+import {join, resolve} from 'node:path';
+import {BuildError} from '../base/errors.js';
+import {createRedactor} from '../base/redact.js';
+import type {DebianBaseImage} from '../bases/debian.js';
+import type {Daemon} from '../drivers/docker/daemon.js';
+import {formatBytes} from '../progress/format.js';
+import {reachableDaemon} from './driver-choice.js';
+import {progressOf} from './progress-of.js';
+import {storeRoot} from './store-root.js';
+import type {Terminal} from './terminal.js';
+
+export interface BaseFlags {
+  readonly ifMissing?: boolean;
+  readonly driver: string;
+  readonly include?: string;
+  readonly output?: string;
+  readonly root?: string;
+  readonly progress: string;
+}
+
+/** `build-image base debian:bookworm`: an image out of Debian packages, into the daemon or a docker archive. */
+export async function baseCommand(
+  reference: string | undefined,
+  flags: BaseFlags,
+  terminal: Terminal,
+  signal: AbortSignal,
+): Promise<number> {
+  if (reference === undefined) throw new BuildError('USAGE', 'base needs a reference such as debian:bookworm');
+  const daemon = flags.output === undefined ? await daemonOf(terminal, signal) : undefined;
+  const progress = progressOf(flags.progress, terminal, createRedactor());
+  try {
+    if (daemon !== undefined && flags.ifMissing === true && (await hasImage(daemon, reference))) return 0;
+    const {makeBase} = await import('../bases/debian.js');
+    const base = await makeBase(
+      {
+        reference,
+        directory: join(storeRoot(flags.root, terminal), 'bases'),
+        ...(flags.include !== undefined && {packages: flags.include.split(',').filter((name) => name !== '')}),
+      },
+      progress,
+      signal,
+    );
+    if (daemon === undefined) await writeArchive(base, resolve(terminal.directory, flags.output ?? ''), signal);
+    else await load(daemon, base, signal);
+    progress.close();
+    terminal.answer(`base      ${reference}  ${formatBytes(base.size)}  ${base.diffId}\n`);
+    return 0;
+  } catch (error) {
+    progress.close(error);
+    throw error;
+  } finally {
+    daemon?.close();
+  }
+}
+
+async function daemonOf(terminal: Terminal, signal: AbortSignal): Promise<Daemon> {
+  const endpoint = await reachableDaemon(terminal, true, signal);
+  const {openDaemon} = await import('../drivers/docker/daemon.js');
+  if (endpoint === undefined) throw new BuildError('DAEMON_UNREACHABLE', 'no Docker daemon answers');
+  return openDaemon(endpoint, signal);
+}
+
+async function hasImage(daemon: Daemon, reference: string): Promise<boolean> {
+  const {statusOf} = await import('../drivers/docker/stage-images.js');
+  try {
+    await (await daemon.client()).getImage(reference).inspect();
+    return true;
+  } catch (error) {
+    if (statusOf(error) === 404) return false;
+    throw error;
+  }
+}
+
+async function writeArchive(base: DebianBaseImage, path: string, signal: AbortSignal): Promise<void> {
+  const {writeDockerArchive} = await import('../bases/docker-archive.js');
+  await writeDockerArchive(base, path, signal);
+}
+
+async function load(daemon: Daemon, base: DebianBaseImage, signal: AbortSignal): Promise<void> {
+  const {loadArchive} = await import('../drivers/docker/load.js');
+  const work = await mkdtemp(join(tmpdir(), 'build-image-base-'));
+  try {
+    const archive = join(work, 'image.tar');
+    await writeArchive(base, archive, signal);
+    await loadArchive(await daemon.client(), archive, signal);
+  } finally {
+    await rm(work, {recursive: true, force: true});
+  }
+}

@@ -1,0 +1,133 @@
+import {readFile} from 'node:fs/promises';
+import {createRedactor, type Redactor} from '../base/redact.js';
+import {writeBeside} from '../base/write-beside.js';
+import type {Driver} from '../drivers/driver.js';
+import {metadataOf} from '../job/metadata.js';
+import {readPast, rememberBuild} from '../job/past.js';
+import {runJob} from '../job/run.js';
+import {secretValues} from '../plan/secrets.js';
+import {collectSteps} from '../progress/collect-steps.js';
+import type {EventSink} from '../progress/events.js';
+import type {Progress} from '../progress/progress.js';
+import {tee} from '../progress/tee.js';
+import {createCredentials, dockerConfigPath} from '../registry/credentials.js';
+import {answerJson, renderAnswer} from './answer.js';
+import type {BuildFlags} from './build-options.js';
+import {withTimeout} from './cancellation.js';
+import {chooseDriver, environmentMap, homeOf} from './driver-choice.js';
+import {reportFailure} from './failure.js';
+import {parseDuration} from './flag-values.js';
+import {openJob, type OpenedJob} from './open-job.js';
+import {progressOf} from './progress-of.js';
+import type {BuildOutcome} from '../store/build-record.js';
+import {storeRoot} from './store-root.js';
+import type {Terminal} from './terminal.js';
+
+/** `build-image build`: the image, its tags and the artifacts. */
+export async function buildCommand(
+  path: string | undefined,
+  flags: BuildFlags,
+  terminal: Terminal,
+  cancelled: AbortSignal,
+): Promise<number> {
+  if (flags.check === true) {
+    return (await import('./check-command.js')).checkCommand(path, flags, terminal, cancelled);
+  }
+  const timeout = flags.timeout === undefined ? undefined : parseDuration(flags.timeout, '--timeout');
+  const limited = withTimeout(cancelled, timeout, flags.timeout ?? '');
+  const redactor = createRedactor();
+  let progress: Progress | undefined;
+  let job: OpenedJob | undefined;
+  try {
+    const {signal} = limited;
+    const opened = await openJob(path, flags, terminal, signal, true);
+    job = opened;
+    await learnSecrets(redactor, job);
+    const root = storeRoot(flags.root, terminal);
+    const past = await readPast(root, job, job.plan, signal);
+    progress = progressOf(
+      flags.quiet === true ? 'quiet' : (flags.progress ?? 'auto'),
+      terminal,
+      redactor,
+      past.estimate,
+    );
+    for (const message of job.notes) progress.emit({type: 'note', message});
+    const driver = await chooseDriver(flags.driver, terminal, signal);
+    const credentials = credentialsOf(terminal, redactor, signal);
+    const result = await remembered(root, job, driver, progress, signal, (events) =>
+      runJob(opened, opened.plan, {driver, credentials, events, now: () => performance.now()}, signal),
+    );
+    await writeFiles(flags, result);
+    progress.close();
+    const id = result.built.configDigest ?? result.built.manifestDigest;
+    const toStdout = job.settings.outputs.some(({dest}) => dest === '-');
+    const answer =
+      flags.json === true ? answerJson(result) : flags.quiet === true ? `${id ?? ''}\n` : renderAnswer(result);
+    // Where the output itself goes to standard output, the answer must not be in it.
+    if (toStdout) terminal.error(answer);
+    else terminal.answer(answer);
+    return 0;
+  } catch (error) {
+    progress?.close(error);
+    return reportFailure(error, terminal, limited.signal, redactor);
+  } finally {
+    limited.dispose();
+    await job?.close();
+  }
+}
+
+/** Runs the build and adds it to the history, however it ends. */
+async function remembered<T>(
+  root: string,
+  job: OpenedJob,
+  driver: Driver,
+  progress: Progress,
+  signal: AbortSignal,
+  run: (events: EventSink) => Promise<T>,
+): Promise<T> {
+  const collected = collectSteps(() => performance.now());
+  let outcome: BuildOutcome = 'failed';
+  try {
+    const result = await run(tee(collected, progress));
+    outcome = 'done';
+    return result;
+  } finally {
+    if (signal.aborted) outcome = 'cancelled';
+    const {steps, seconds} = collected.summary();
+    const succeeded = steps.filter(({error}) => error === undefined);
+    const build = {driver: driver.name, seconds, outcome, steps: succeeded};
+    const note = await rememberBuild(root, job, job.plan, build, new AbortController().signal);
+    if (note !== undefined) progress.emit({type: 'note', message: note});
+  }
+}
+
+/** Values that must not be shown: secrets as they are read, and ARGs whose names say so. */
+async function learnSecrets(redactor: Redactor, {settings, plan}: OpenedJob): Promise<void> {
+  for (const source of settings.secrets.values()) {
+    if (source.kind === 'env') redactor.add(source.value);
+    // A file that is not there is an error when a step asks for it.
+    else redactor.add(await readFile(source.path, 'utf8').catch(() => ''));
+  }
+  for (const value of secretValues(plan.graph)) redactor.add(value);
+}
+
+function credentialsOf(terminal: Terminal, redactor: Redactor, signal: AbortSignal) {
+  const environment = environmentMap(terminal.environment);
+  const ask = createCredentials({configPath: dockerConfigPath(environment, homeOf(terminal.environment)), environment});
+  return async (host: string) => {
+    const found = await ask(host, signal);
+    if (found !== undefined) {
+      redactor.add(found.password);
+      if (found.identityToken !== undefined) redactor.add(found.identityToken);
+    }
+    return found;
+  };
+}
+
+async function writeFiles(flags: BuildFlags, result: Awaited<ReturnType<typeof runJob>>): Promise<void> {
+  const {built, artifacts} = result;
+  if (flags.iidfile !== undefined) await writeBeside(flags.iidfile, built.configDigest ?? built.manifestDigest ?? '');
+  if (flags.metadataFile !== undefined) {
+    await writeBeside(flags.metadataFile, `${JSON.stringify(metadataOf(built, artifacts), null, 2)}\n`);
+  }
+}

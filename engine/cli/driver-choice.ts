@@ -1,0 +1,56 @@
+import {homedir} from 'node:os';
+import {BuildError} from '../base/errors.js';
+import type {DockerEndpoint} from '../drivers/docker/endpoint.js';
+import type {Driver} from '../drivers/driver.js';
+import type {Terminal} from './terminal.js';
+
+/** Milliseconds within which a daemon answers, or is not there. */
+const answersWithin = 500;
+/** The same where the user asked for the daemon: it may be starting, or far away. */
+const patience = 10_000;
+
+/** The environment without its unset names. */
+export function environmentMap(environment: Terminal['environment']): ReadonlyMap<string, string> {
+  return new Map(Object.entries(environment).filter((entry): entry is [string, string] => entry[1] !== undefined));
+}
+
+/** Home of the user whose configuration counts. */
+export function homeOf(environment: Terminal['environment']): string {
+  const home = environment['HOME'] ?? '';
+  return home === '' ? homedir() : home;
+}
+
+/** The daemon that answers, or undefined. With `insist` rejects with DAEMON_UNREACHABLE where none does. */
+export async function reachableDaemon(
+  terminal: Terminal,
+  insist: boolean,
+  signal: AbortSignal,
+): Promise<DockerEndpoint | undefined> {
+  const {resolveEndpoints} = await import('../drivers/docker/endpoint.js');
+  const {pingDaemon} = await import('../drivers/docker/ping.js');
+  const endpoints = await resolveEndpoints(environmentMap(terminal.environment), homeOf(terminal.environment), signal);
+  let failure: unknown;
+  for (const endpoint of endpoints) {
+    try {
+      await pingDaemon(endpoint, insist ? patience : answersWithin, signal);
+      return endpoint;
+    } catch (error) {
+      signal.throwIfAborted();
+      failure ??= error;
+    }
+  }
+  if (insist) throw failure;
+  return undefined;
+}
+
+/** The driver of `--driver`. */
+export async function chooseDriver(name: string, terminal: Terminal, signal: AbortSignal): Promise<Driver> {
+  const endpoint = name === 'embedded' ? undefined : await reachableDaemon(terminal, name === 'docker', signal);
+  if (endpoint !== undefined) {
+    const {createDockerDriver} = await import('../drivers/docker/driver.js');
+    return createDockerDriver(endpoint);
+  }
+  throw new BuildError('DAEMON_UNREACHABLE', 'no Docker daemon answers', {
+    remedy: 'Start one (in a checkout of build-image: scripts/dockerd start), or name it with DOCKER_HOST.',
+  });
+}

@@ -1,0 +1,11 @@
+#!/usr/bin/env node
+// Only what every call needs is imported here: `--version` must be nearly as fast as Node itself.
+import {version} from './version.js';
+
+const [first] = process.argv.slice(2);
+if (first === '--version' || first === '-V') {
+  process.stdout.write(`build-image ${version()}\n`);
+} else {
+  const {main} = await import('./program.js');
+  process.exitCode = await main(process.argv.slice(2));
+}

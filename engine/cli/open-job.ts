@@ -1,0 +1,75 @@
+import {resolve} from 'node:path';
+import {stat} from 'node:fs/promises';
+import {createMissingEnvFiles} from '../compose/create-env-files.js';
+import type {ComposeBuild} from '../compose/compose-build.js';
+import {loadCompose} from '../compose/load-compose.js';
+import {shown} from '../job/dockerfile-source.js';
+import {prepareJob, type PreparedJob} from '../job/prepare.js';
+import type {BuildFlags} from './build-options.js';
+import {environmentMap} from './driver-choice.js';
+import {jobSettings} from './settings.js';
+import type {Terminal} from './terminal.js';
+
+export interface OpenedJob extends PreparedJob {
+  readonly compose: ComposeBuild | undefined;
+  /** To be said to the user: files created, variables not set. */
+  readonly notes: readonly string[];
+}
+
+/**
+ * Everything in front of the build: Compose, flags, contexts, Dockerfile, plan. `create` also creates the env files that
+ * are missing and have a default beside them, as the service needs them to start.
+ */
+export async function openJob(
+  path: string | undefined,
+  flags: BuildFlags,
+  terminal: Terminal,
+  signal: AbortSignal,
+  create = false,
+): Promise<OpenedJob> {
+  const compose = await composeOf(path, flags, terminal, signal);
+  const notes: string[] = [];
+  if (compose !== undefined) {
+    notes.push(
+      `settings of service ${compose.service} in ${compose.files.map((file) => shown(file, terminal.directory)).join(', ')}`,
+    );
+    for (const {message, file, line} of compose.warnings) {
+      notes.push(`${file === undefined ? '' : `${file}${line === undefined ? '' : `:${line}`}: `}${message}`);
+    }
+    if (create) {
+      for (const made of await createMissingEnvFiles(compose, signal)) {
+        notes.push(`created ${shown(made.path, terminal.directory)} from ${shown(made.from, terminal.directory)}`);
+      }
+    }
+  }
+  const settings = await jobSettings(path, flags, compose, terminal, signal);
+  const prepared = await prepareJob(settings, terminal.stdin as AsyncIterable<Uint8Array>, signal);
+  return {...prepared, compose, notes};
+}
+
+/** The Compose service; undefined where the context is no directory, `--file` is given, or there is no such file. */
+async function composeOf(
+  path: string | undefined,
+  flags: BuildFlags,
+  terminal: Terminal,
+  signal: AbortSignal,
+): Promise<ComposeBuild | undefined> {
+  const files = flags.compose === false ? undefined : flags.compose;
+  if (flags.compose === false) return undefined;
+  if (files === undefined && flags.service === undefined && flags.file !== undefined) return undefined;
+  const directory = resolve(terminal.directory, path ?? '.');
+  const isDirectory = await stat(directory).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
+  if (!isDirectory) return undefined;
+  return loadCompose(
+    {
+      directory,
+      environment: environmentMap(terminal.environment),
+      ...(files !== undefined && {files: files.map((file) => resolve(terminal.directory, file))}),
+      ...(flags.service !== undefined && {service: flags.service}),
+    },
+    signal,
+  );
+}

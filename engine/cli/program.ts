@@ -1,0 +1,76 @@
+import {Command, CommanderError} from 'commander';
+import {addBuildOptions, addSettingsOptions} from './build-options.js';
+import {cancellation} from './cancellation.js';
+import {reportFailure} from './failure.js';
+import {systemTerminal, type Terminal} from './terminal.js';
+import {version} from './version.js';
+
+type Action<F> = (path: string | undefined, flags: F, terminal: Terminal, signal: AbortSignal) => Promise<number>;
+type Run = <F>(load: () => Promise<Action<F>>) => (path: string | undefined, flags: F) => Promise<void>;
+
+/** Runs the command line; the result is the exit status. Never throws. */
+export async function main(argv: readonly string[], terminal: Terminal = systemTerminal()): Promise<number> {
+  const cancelled = cancellation();
+  let status = 0;
+  const run: Run = (load) => async (path, flags) => {
+    const action = await load();
+    status = await action(path, flags, terminal, cancelled.signal);
+  };
+  try {
+    await program(terminal, run).parseAsync([...argv], {from: 'user'});
+    return status;
+  } catch (error) {
+    if (error instanceof CommanderError) return commanderStatus(error, terminal);
+    return reportFailure(error, terminal, cancelled.signal);
+  } finally {
+    cancelled.dispose();
+  }
+}
+
+/** Commander has printed help and errors itself; its own statuses are 0 and 1. */
+function commanderStatus(error: CommanderError, terminal: Terminal): number {
+  if (error.exitCode === 0) return 0;
+  terminal.error('See build-image --help.\n');
+  return 2;
+}
+
+function program(terminal: Terminal, run: Run): Command {
+  const root = new Command('build-image')
+    .description('Builds the image and the Debian package of one Dockerfile, and says why each step ran.')
+    .version(`build-image ${version()}`, '-V, --version')
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => terminal.answer(text),
+      writeErr: (text) => terminal.error(text.replace(/^error: /, 'build-image: ')),
+    })
+    .showSuggestionAfterError()
+    .enablePositionalOptions();
+  const path = '[PATH]';
+  const what = 'build context: a directory (default .), - for standard input, or a URL';
+  addBuildOptions(root.command('build', {isDefault: true}).description('build, extract the artifacts, tag (default)'))
+    .argument(path, what)
+    .action(run(async () => (await import('./build-command.js')).buildCommand));
+  addSettingsOptions(root.command('plan').description('what would run, and where every ARG and ENV value comes from'))
+    .argument(path, what)
+    .action(run(async () => (await import('./plan-command.js')).planCommand));
+  addSettingsOptions(root.command('check').description("the Dockerfile's problems; exit status 1 on an error"))
+    .argument(path, what)
+    .action(run(async () => (await import('./check-command.js')).checkCommand));
+  addSettingsOptions(
+    root.command('context').description('what the build context sends, and what is ignored by which rule'),
+  )
+    .argument(path, what)
+    .action(run(async () => (await import('./context-command.js')).contextCommand));
+  root
+    .command('base')
+    .description('make a base image out of Debian packages, where no registry can be reached')
+    .argument('<REFERENCE>', 'such as debian:bookworm')
+    .option('--if-missing', 'only where the driver does not have it')
+    .option('--driver <NAME>', 'who gets it', 'auto')
+    .option('--include <PACKAGES>', 'further packages, comma-separated')
+    .option('--output <FILE>', 'write a docker archive instead of loading it')
+    .option('--root <DIR>', 'where build-image keeps its store')
+    .option('--progress <MODE>', 'auto, tty, plain, rawjson or quiet', 'auto')
+    .action(run(async () => (await import('./base-command.js')).baseCommand));
+  return root;
+}

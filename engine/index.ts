@@ -1,0 +1,21 @@
+/** The library: what programs may import. Everything else in the package may change without notice. */
+export {BuildError, exitStatusOf, type ErrorCode, type ErrorDetails, type SourceRange} from './base/errors.js';
+export {formatError} from './base/format-error.js';
+export type {Dockerfile, Heredoc, Instruction, Statement, Warning} from './dockerfile/ast.js';
+export {parseDockerfile} from './dockerfile/parse.js';
+export {expandWord, expandWords} from './dockerfile/expand.js';
+export {parseIgnore} from './context/ignore/ignore.js';
+export {openContext} from './context/open-context.js';
+export type {BuildContext, ContextEntry} from './context/context.js';
+export type {ResolveOptions} from './stages/options.js';
+export {resolveStages} from './stages/resolve.js';
+export type {Binding, Operation, Origin, Stage, StageGraph, StageStep} from './stages/graph.js';
+export type {Plan} from './plan/plan.js';
+export {planBuild, type PlanOptions} from './plan/plan-build.js';
+export {planReport, type PlanReport} from './plan/report.js';
+export type {BuildRequest, Built, Driver} from './drivers/driver.js';
+export type {BuildEvent, EventSink} from './progress/events.js';
+export type {Artifact} from './artifacts/artifact.js';
+export {build, type BuildOptions} from './job/build.js';
+export type {JobResult} from './job/run.js';
+export type {JobSettings} from './job/settings.js';

@@ -1,0 +1,118 @@
+import type {Artifact} from '../artifacts/artifact.js';
+import {extractArtifacts, type ExtractSource} from '../artifacts/extract.js';
+import {parseArtifactPattern} from '../artifacts/pattern.js';
+import {artifactSources} from '../artifacts/sources.js';
+import {BuildError} from '../base/errors.js';
+import type {Warning} from '../dockerfile/ast.js';
+import type {BuildRequest, Built, Driver} from '../drivers/driver.js';
+import type {Plan} from '../plan/plan.js';
+import type {EventSink} from '../progress/events.js';
+import type {PreparedJob} from './prepare.js';
+
+/** What a run gave. */
+export interface JobResult {
+  readonly built: Built;
+  readonly artifacts: readonly Artifact[];
+  /** Files and directories that `--output` wrote. */
+  readonly outputs: readonly string[];
+  readonly seconds: number;
+  readonly warnings: readonly Warning[];
+}
+
+export interface JobServices {
+  readonly driver: Driver;
+  readonly credentials: BuildRequest['credentials'];
+  readonly events: EventSink;
+  /** Milliseconds, monotonic. */
+  readonly now: () => number;
+}
+
+/** Builds, takes the artifacts out, gives up what was held. Rejects as the driver and the extraction do. */
+export async function runJob(
+  job: PreparedJob,
+  plan: Plan,
+  services: JobServices,
+  signal: AbortSignal,
+): Promise<JobResult> {
+  const {driver, events, now} = services;
+  const {settings} = job;
+  const started = now();
+  const sources = sourcesOf(job, plan);
+  const request = requestOf(job, sources, services.credentials);
+  for (const {rule, line, message} of plan.warnings) {
+    events.emit({type: 'warning', rule, message, ...(line > 0 && {line})});
+  }
+  if (plan.warningsFail && plan.warnings.length > 0) throw failedChecks(plan);
+  const built = await driver.build(plan, request, events, signal);
+  try {
+    const artifacts = await extractArtifacts({
+      readTree: (stage, path, aborted) => driver.readTree(built, stage, path, aborted),
+      sources,
+      directory: settings.artifactsDirectory,
+      signal,
+      events,
+      platform: plan.graph.platform,
+    });
+    const outputs = settings.outputs.flatMap(({dest}) => (dest === undefined || dest === '-' ? [] : [dest]));
+    const cached = built.steps.filter((step) => step.cached).length;
+    const seconds = (now() - started) / 1000;
+    events.emit({
+      type: 'result',
+      digest: built.manifestDigest ?? built.configDigest ?? null,
+      tags: built.tags,
+      artifacts: artifacts.map(({path}) => path),
+      seconds,
+      steps: {ran: built.steps.length - cached, cached},
+    });
+    return {built, artifacts, outputs, seconds, warnings: plan.warnings};
+  } finally {
+    await built.close();
+  }
+}
+
+/** `# check=error=true`: nothing is built while there is a warning. */
+function failedChecks({warnings, dockerfile}: Plan): BuildError {
+  const [first] = warnings;
+  const more = warnings.length > 1 ? ` (and ${warnings.length - 1} more)` : '';
+  return new BuildError('CHECK_FAILED', `${first?.rule ?? ''}: ${first?.message ?? ''}${more}`, {
+    file: dockerfile.file,
+    source: dockerfile.text,
+    ...(first?.range !== undefined && {range: first.range}),
+    remedy: 'The Dockerfile has check=error=true: mend it, or skip the rule with check=skip=RULE.',
+  });
+}
+
+/** Where artifacts are looked for; none where none are wanted, or the target copies from no other stage. */
+function sourcesOf({settings}: PreparedJob, plan: Plan): readonly ExtractSource[] {
+  return settings.wantArtifacts ? artifactSources(plan, settings.artifacts.map(parseArtifactPattern)) : [];
+}
+
+function requestOf(
+  {settings, context, contexts}: PreparedJob,
+  sources: readonly ExtractSource[],
+  credentials: BuildRequest['credentials'],
+): BuildRequest {
+  return {
+    context,
+    contexts,
+    tags: settings.tags,
+    labels: settings.labels,
+    buildArgs: new Map(settings.buildArgs.map(({name, value}) => [name, value])),
+    secrets: settings.secrets,
+    ssh: settings.ssh,
+    extraHosts: settings.extraHosts,
+    network: settings.network,
+    noCache: settings.noCache,
+    noCacheFilter: settings.noCacheFilter,
+    cacheFrom: settings.cacheFrom,
+    cacheTo: settings.cacheTo,
+    pull: settings.pull,
+    outputs: settings.outputs,
+    shmSize: settings.shmSize,
+    ulimits: settings.ulimits,
+    jobs: settings.jobs,
+    stepTimeout: settings.stepTimeout,
+    credentials,
+    keepStages: [...new Set(sources.map(({stage}) => stage))],
+  };
+}

@@ -43,7 +43,7 @@ export interface DebianBaseImage {
 }
 
 /** Counts as an input: changed whenever the same inputs give another layer. */
-const recipe = 1;
+const recipe = 2;
 const step = 'base';
 /** Bytes that a minbase system and its tar need on the way. */
 const spaceNeeded = 700 * 1024 * 1024;
@@ -127,6 +127,8 @@ async function makeLayer(made: Recipe, events: EventSink, signal: AbortSignal): 
     '--skip=output/dev',
     // The hook does it: what apt-get clean leaves depends on who ran it.
     '--skip=cleanup/apt',
+    // It would take the image's own policy away at the end.
+    '--skip=chroot/policy-rc.d',
     ...aptOptions.map((option) => `--aptopt=${option}`),
     ...(slim ? slimExcludes.map((exclude) => `--dpkgopt=${exclude}`) : []),
     ...(packages.length === 0 ? [] : [`--include=${packages.join(',')}`]),

@@ -1,7 +1,7 @@
 import {didYouMean} from '../base/nearest.js';
 import type {Warning} from '../dockerfile/ast.js';
 import type {Globals} from './globals.js';
-import type {StageStep} from './graph.js';
+import type {Stage, StageStep} from './graph.js';
 import type {Layout} from './layout.js';
 import type {BuildArg} from './options.js';
 import {isPredefinedArg} from './platform-args.js';
@@ -61,6 +61,27 @@ function unusedBuildArgs({layout, globals, resolved, buildArgs}: ArgCheckInput):
     const lines = [...new Set(needed.map(({line}) => line))].join(', ');
     const message = `${what}: declared in line ${lines}, but no instruction uses it`;
     return [warning('UnusedBuildArg', message, rangeOf(needed))];
+  });
+}
+
+/** `--env` of an ENV that only stages declare which the target does not need. */
+export function uselessOverrides(
+  overrides: ReadonlyMap<number, ReadonlyMap<string, string>>,
+  stages: readonly Stage[],
+): readonly Warning[] {
+  const holders = new Map<string, Stage[]>();
+  for (const [index, values] of overrides) {
+    const stage = stages[index];
+    for (const name of stage === undefined ? [] : values.keys()) {
+      holders.set(name, [...(holders.get(name) ?? []), ...(stage === undefined ? [] : [stage])]);
+    }
+  }
+  return [...holders].flatMap(([name, declaring]) => {
+    if (declaring.some(({reachable}) => reachable)) return [];
+    const where = declaring.map(({label}) => `"${label}"`).join(', ');
+    return [
+      warning('UnusedBuildArg', `--env ${name}: declared only in stage ${where}, which the target does not need`),
+    ];
   });
 }
 

@@ -147,6 +147,7 @@ export interface Stage {
   readonly steps: readonly StageStep[];
   /** ENV at the end of the stage. */
   readonly env: ReadonlyMap<string, Binding>;
+  /** Absolute and clean; `config.WorkingDir` may be neither. */
   readonly workdir: string;
   readonly user: string;
   readonly config: ContainerConfig;

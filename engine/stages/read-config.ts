@@ -66,7 +66,8 @@ export function readWorkdir(reader: Reader, statement: StatementOf<'workdir'>): 
   const {state} = reader;
   const written = words(reader, statement.instruction.range).one(statement.path);
   const path = resolvePath(workdirOf(state.config), written);
-  state.config = {...state.config, WorkingDir: path};
+  // BuildKit writes an absolute path into the config as it stands.
+  state.config = {...state.config, WorkingDir: written.startsWith('/') ? written : path};
   return {operation: {kind: 'workdir', path}, text: `WORKDIR ${shown(written)}`, reads: []};
 }
 
@@ -77,7 +78,7 @@ export function readExpose(reader: Reader, statement: StatementOf<'expose'>): Re
   const expand = words({...reader, onUnset: () => undefined}, range);
   const given = statement.ports.flatMap((word) => expand.split(word));
   const ports = within(reader.dockerfile, range, () => given.flatMap(parsePorts));
-  state.config = {...state.config, ExposedPorts: withKeys(state.config.ExposedPorts, ports)};
+  if (ports.length > 0) state.config = {...state.config, ExposedPorts: withKeys(state.config.ExposedPorts, ports)};
   return configOnly(['EXPOSE', ...given.map(shown)].join(' '));
 }
 
@@ -139,7 +140,7 @@ export function readCmd(reader: Reader, statement: StatementOf<'cmd'>): Read {
 /** ENTRYPOINT drops the CMD of the base, not one that this stage gave before. */
 export function readEntrypoint(reader: Reader, statement: StatementOf<'entrypoint'>): Read {
   const {state} = reader;
-  const config = {...state.config, Entrypoint: commandLine(state.config, statement.command), ArgsEscaped: true};
+  const config = {...state.config, Entrypoint: commandLine(state.config, statement.command)};
   state.config = state.cmdSet ? config : without(config, 'Cmd');
   return configOnly(asWritten(statement.instruction));
 }

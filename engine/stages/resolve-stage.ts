@@ -1,15 +1,14 @@
 import {BuildError, type SourceRange} from '../base/errors.js';
-import type {ImageConfig} from '../oci/config.js';
+import type {ContainerConfig, ImageConfig} from '../oci/config.js';
 import {formatReference, parseReference, withDefaultTag} from '../oci/reference.js';
 import {nearest} from '../base/nearest.js';
 import type {Warning} from '../dockerfile/ast.js';
 import {formatPlatform, type Platform} from '../oci/platform.js';
 import {parseHeredocWord} from '../dockerfile/heredoc.js';
 import {emptyScope} from './globals.js';
-import type {Binding, Stage, StageBase, StageStep} from './graph.js';
+import type {Binding, Operation, Stage, StageBase, StageStep} from './graph.js';
 import {defaultPath, splitPair, withEnv, without} from './image-config.js';
 import type {Layout, StageText} from './layout.js';
-import {cleanPath} from './paths.js';
 import {readStatement} from './read-statement.js';
 import {setEnv, valuesOf, type ArgSources, type Declaration, type Scope} from './scope.js';
 import {resolveSource, type NameTable} from './sources.js';
@@ -56,8 +55,9 @@ function initialState(input: StageInput): StageState {
   for (const [name, binding] of parent?.scope.args ?? []) scope.args.set(name, binding);
   for (const [name, declaration] of parent?.scope.declarations ?? []) scope.declarations.set(name, declaration);
   scope.position = input.position;
+  const blank: ContainerConfig = input.from.base.kind === 'scratch' ? {WorkingDir: '/'} : {};
   // Triggers have run, or will, in this stage; they are not handed on.
-  let config = without(parent?.stage.config ?? baseConfig?.config ?? {}, 'OnBuild');
+  let config = without(parent?.stage.config ?? baseConfig?.config ?? blank, 'OnBuild');
   if (!(config.Env ?? []).some((pair) => splitPair(pair)[0] === 'PATH')) config = withEnv(config, 'PATH', defaultPath);
   // An ARG that stood over an ENV in the parent ends with the parent: the image's own value holds again.
   const env = new Map<string, Binding>();
@@ -66,9 +66,6 @@ function initialState(input: StageInput): StageState {
     const binding = parent?.stage.env.get(name) ?? {name, value, origin: 'base-image' as const, line: 0};
     setEnv(scope, binding);
     env.set(name, binding);
-  }
-  if (config.WorkingDir !== undefined && config.WorkingDir !== '') {
-    config = {...config, WorkingDir: cleanPath(config.WorkingDir)};
   }
   return {scope, env, config, author: parent?.stage.author ?? baseConfig?.author, cmdSet: false};
 }
@@ -104,6 +101,12 @@ function fullReference(name: string): string {
   } catch {
     return name;
   }
+}
+
+/** A variable that a secret mount fills is `****` in names, whatever else has its name. */
+function maskSecrets(values: ReadonlyMap<string, string>, operation: Operation): ReadonlyMap<string, string> {
+  const names = operation.kind === 'run' ? operation.mounts.flatMap(({env}) => env ?? []) : [];
+  return names.length === 0 ? values : new Map([...values, ...names.map((name) => [name, '****'] as const)]);
 }
 
 /** Runs over the instructions of one stage. Throws BuildError at the first wrong one. */
@@ -157,7 +160,7 @@ export function resolveStage(input: StageInput): ResolvedStage {
     const onlyHeredoc = statement.kind === 'run' && parseHeredocWord(statement.command.argv.join(' ')) !== undefined;
     const name = makesStep
       ? progressPrefix(numbering.stage, index, numbering.total, trigger) +
-        progressText(dockerfile, instruction, values, onlyHeredoc)
+        progressText(dockerfile, instruction, maskSecrets(values, read.operation), onlyHeredoc)
       : `${numbering.stage === '' ? '' : `[${numbering.stage}] `}${read.text}`;
     steps.push({
       id: `${text.label}.${place + 1}`,

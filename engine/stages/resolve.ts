@@ -2,7 +2,7 @@ import type {Dockerfile, Warning} from '../dockerfile/ast.js';
 import type {ImageConfig} from '../oci/config.js';
 import {hostPlatform, type Platform} from '../oci/platform.js';
 import {argReports} from './arg-reports.js';
-import {argWarnings} from './arg-checks.js';
+import {argWarnings, uselessOverrides} from './arg-checks.js';
 import {readGlobals, type Globals} from './globals.js';
 import type {Binding, Stage, StageBase, StageGraph} from './graph.js';
 import {layoutOf, targetOf, type Layout, type StageText} from './layout.js';
@@ -155,6 +155,7 @@ export function resolveStages(dockerfile: Dockerfile, options: ResolveOptions = 
       ...plans.flatMap((plan) => (reachable.has(plan.text.index) ? basePlatformWarnings(plan, platform) : [])),
       ...resolved.flatMap(({warnings}) => warnings),
       ...argWarnings({layout, globals, resolved, buildArgs}),
+      ...uselessOverrides(overrides, stages),
     ]),
   };
 }

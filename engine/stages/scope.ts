@@ -26,7 +26,7 @@ export interface Scope {
   readonly stage: number | null;
   /** ENV and ARG with a value, in the order of their first appearance. */
   readonly env: Map<string, Binding>;
-  /** ARGs declared so far, without those of the base image; a later one of the same name takes the place. */
+  /** ARGs declared so far, in the order of their first line; a later one of the same name takes the place. */
   readonly args: Map<string, Binding>;
   /** The ARG that a name stands for at this point; absent where an ENV has taken the name. */
   readonly declarations: Map<string, Declaration>;
@@ -133,7 +133,6 @@ export function declareArg(
   // Declared again with nothing new, the name keeps the value it has: that of an ENV, or of an earlier ARG.
   if (value !== undefined && !frontendArgs.has(name)) scope.env.set(name, binding);
   if (value !== undefined || !scope.env.has(name)) scope.declarations.set(name, declaration);
-  scope.args.delete(name);
   scope.args.set(name, scope.env.get(name) ?? binding);
   return binding;
 }

@@ -2,6 +2,7 @@ import type {SourceRange} from '../base/errors.js';
 import type {Dockerfile} from '../dockerfile/ast.js';
 import type {ContainerConfig} from '../oci/config.js';
 import type {Binding, Operation, Source} from './graph.js';
+import {cleanPath} from './paths.js';
 import type {ArgSources, OnUnset, Scope, Words} from './scope.js';
 import {wordsOf} from './scope.js';
 import type {Reading} from './sources.js';
@@ -43,6 +44,5 @@ export function words(reader: Reader, range: SourceRange): Words {
 
 export const configOnly = (text: string): Read => ({operation: {kind: 'config'}, text, reads: []});
 
-/** Working directory in force. */
-export const workdirOf = (config: ContainerConfig): string =>
-  config.WorkingDir === undefined || config.WorkingDir === '' ? '/' : config.WorkingDir;
+/** Working directory in force: absolute and clean. */
+export const workdirOf = (config: ContainerConfig): string => cleanPath(config.WorkingDir ?? '/');

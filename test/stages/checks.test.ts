@@ -87,6 +87,13 @@ test(
   ['UnusedBuildArg 1 --build-arg A: declared in line 1, but no instruction uses it'],
   {buildArgs: buildArgs({A: '1'})},
 );
+test(
+  'an --env that only a stage declares which is not built',
+  warns,
+  'FROM x AS a\nENV A=1\nFROM y',
+  ['UnusedBuildArg 0 --env A: declared only in stage "a", which the target does not need'],
+  {envOverrides: [{name: 'A', value: '2'}]},
+);
 for (const [title, text] of [
   ['FROM', 'ARG A=1\nFROM x:$A'],
   ['another global ARG', 'ARG A=1\nARG B=$A\nFROM x'],

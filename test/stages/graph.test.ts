@@ -93,6 +93,21 @@ test('numbers are as wide as the total', named, `FROM x\n${'RUN a\n'.repeat(9)}`
   ...Array.from({length: 9}, (_, index) => `[${String(index + 2).padStart(2)}/10] RUN a`),
 ]);
 
+test(
+  'a variable that a secret fills is masked',
+  named,
+  'FROM scratch\nARG T=1\nRUN --mount=type=secret,id=t,env=T a $T',
+  ['[1/1] RUN --mount=type=secret,id=t,env=T a ****'],
+);
+
+test('the arguments of RUN are in the order of their first line, with the values RUN sees', (t) => {
+  const graph = graphOf('FROM scratch\nARG NONE\nENV A=env\nARG A=arg\nARG B=1\nENV B=env\nARG NONE=x\nRUN a');
+  t.deepEqual(
+    lastStep(graph).args.map(({name, value}) => `${name}=${value ?? ''}`),
+    ['NONE=x', 'A=arg', 'B=env'],
+  );
+});
+
 test('the image config is what Docker 28 writes', (t) => {
   const graph = graphOf(`FROM scratch
 ENV P="80 81" S=SIGQUIT "Q q"=1 BASE$S=2
@@ -145,10 +160,31 @@ test('ENTRYPOINT drops the CMD of the base image, and of the parent stage', (t) 
   t.deepEqual(targetStage(graphOf('FROM x\nENTRYPOINT ["e"]\nCMD ["c"]', options)).config.Cmd, ['c']);
 });
 
+test('WORKDIR: the config holds an absolute path as written, a relative one resolved', (t) => {
+  const at = (...paths: readonly string[]) => {
+    const {config, workdir} = targetStage(
+      graphOf(`FROM scratch\n${paths.map((path) => `WORKDIR ${path}\n`).join('')}`),
+    );
+    return [config.WorkingDir, workdir];
+  };
+  t.deepEqual(at(), ['/', '/']);
+  t.deepEqual(at('/a/'), ['/a/', '/a']);
+  t.deepEqual(at('/a//b/'), ['/a//b/', '/a/b']);
+  t.deepEqual(at('/a/', 'b/'), ['/a/b', '/a/b']);
+  t.deepEqual(at('a', '../..'), ['/', '/']);
+  t.deepEqual(at('/a', '$NONE'), ['/a', '/a']);
+});
+
+test('ArgsEscaped comes with CMD alone, and EXPOSE of nothing leaves no trace', (t) => {
+  t.is(targetStage(graphOf('FROM scratch\nENTRYPOINT x')).config.ArgsEscaped, undefined);
+  t.true(targetStage(graphOf('FROM scratch\nCMD x')).config.ArgsEscaped);
+  t.is(targetStage(graphOf('FROM scratch\nEXPOSE $NONE')).config.ExposedPorts, undefined);
+});
+
 test("a base image's working directory is clean, its triggers are not handed on, --label is", (t) => {
   const options = {baseConfigs: new Map([['x', triggers]]), labels: {a: 'cli'}};
-  const {config, baseKnown} = targetStage(graphOf('FROM x\nLABEL a=1 b=2', options));
-  t.is(config.WorkingDir, '/basewd');
+  const {config, workdir, baseKnown} = targetStage(graphOf('FROM x\nLABEL a=1 b=2', options));
+  t.is(workdir, '/basewd');
   t.is(config.OnBuild, undefined);
   t.deepEqual(config.Labels, {a: 'cli', b: '2'});
   t.true(baseKnown);

@@ -4,6 +4,7 @@ import {readFile} from 'node:fs/promises';
 import {setImmediate} from 'node:timers/promises';
 import {hasErrno} from '../base/errors.js';
 import type {BuildContext, ContextEntry} from './context.js';
+import {batchesOf} from './directory-context.js';
 import {byteString, systemPath} from './raw-path.js';
 import {changed, unreadable} from './unreadable.js';
 import {statOf, type WalkedEntry} from './walk.js';
@@ -36,33 +37,34 @@ export async function* contextDigests(
   let changes = 0;
   let read = 0;
   const buffer = Buffer.allocUnsafe(1024 * 1024);
-  for await (const entry of context.walk(signal)) {
-    if (entry.type !== 'file') {
-      yield {path: entry.path, digest: digestOf(entry, '')};
-      continue;
+  for await (const batch of batchesOf(context, signal))
+    for (const entry of batch) {
+      if (entry.type !== 'file') {
+        yield {path: entry.path, digest: digestOf(entry, '')};
+        continue;
+      }
+      const raw = entry.rawPath.toString('latin1');
+      const identity = identityOf(root, raw, entry);
+      const remembered = known.lineOf(identity);
+      if (remembered !== undefined) {
+        lines.push(remembered);
+        yield {path: entry.path, digest: `sha256:${remembered.slice(-64)}`};
+        continue;
+      }
+      const now = BigInt(Date.now()) * 1_000_000n;
+      const digest = digestOf(entry, hashFile(root, raw, entry, buffer));
+      if (now - entry.mtimeNs > settled) {
+        changes++;
+        lines.push(`${identity} ${digest.slice(-64)}`);
+      }
+      read += entry.size + 4096;
+      if (read > buffer.length * 4) {
+        read = 0;
+        await setImmediate();
+        signal.throwIfAborted();
+      }
+      yield {path: entry.path, digest};
     }
-    const raw = entry.rawPath.toString('latin1');
-    const identity = identityOf(root, raw, entry);
-    const remembered = known.lineOf(identity);
-    if (remembered !== undefined) {
-      lines.push(remembered);
-      yield {path: entry.path, digest: `sha256:${remembered.slice(-64)}`};
-      continue;
-    }
-    const now = BigInt(Date.now()) * 1_000_000n;
-    const digest = digestOf(entry, hashFile(root, raw, entry, buffer));
-    if (now - entry.mtimeNs > settled) {
-      changes++;
-      lines.push(`${identity} ${digest.slice(-64)}`);
-    }
-    read += entry.size + 4096;
-    if (read > buffer.length * 4) {
-      read = 0;
-      await setImmediate();
-      signal.throwIfAborted();
-    }
-    yield {path: entry.path, digest};
-  }
   if (options.cacheFile !== undefined && (changes > 0 || lines.length !== known.size))
     writeCache(options.cacheFile, lines);
 }

@@ -15,6 +15,12 @@ export interface DirectoryContext extends BuildContext {
 /** Whether a context can tell what it does not send. */
 export const isBatched = (context: BuildContext): context is DirectoryContext => 'batches' in context;
 
+/** The walk in batches: an asynchronous iteration for each entry costs as much as a system call. */
+export async function* batchesOf(context: BuildContext, signal: AbortSignal): AsyncGenerator<readonly ContextEntry[]> {
+  if (isBatched(context)) yield* context.batches(signal);
+  else for await (const entry of context.walk(signal)) yield [entry];
+}
+
 /** Entries looked at before other work may run: about 4 ms. */
 const batchEntries = 1024;
 

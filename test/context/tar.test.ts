@@ -5,6 +5,7 @@ import {buffer} from 'node:stream/consumers';
 import test, {type ExecutionContext} from 'ava';
 import fc from 'fast-check';
 import {extract} from 'tar-stream';
+import type {BuildContext} from '../../engine/context/context.js';
 import {contextDigests} from '../../engine/context/digest.js';
 import {inspectContext, renderContext} from '../../engine/context/inspect.js';
 import {openContext} from '../../engine/context/open-context.js';
@@ -96,8 +97,13 @@ for (const [how, size] of [
     writeFileSync(join(root, 'f'), Buffer.alloc(size > 1000 ? 300_000 : 5));
     const context = await openContext(root, {}, signal);
     const walk = context.walk.bind(context);
-    const changing = {
-      ...context,
+    const changing: BuildContext = {
+      name: context.name,
+      root,
+      ignoreFile: undefined,
+      ignorePatterns: [],
+      open: (entry) => context.open(entry),
+      close: () => context.close(),
       async *walk(stop: AbortSignal) {
         for await (const entry of walk(stop)) {
           truncateSync(join(root, 'f'), size);

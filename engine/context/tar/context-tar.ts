@@ -2,6 +2,7 @@ import {closeSync, constants, fstatSync, openSync, readSync} from 'node:fs';
 import {setImmediate} from 'node:timers/promises';
 import {hasErrno} from '../../base/errors.js';
 import type {BuildContext, ContextEntry} from '../context.js';
+import {batchesOf} from '../directory-context.js';
 import {byteString, systemPath} from '../raw-path.js';
 import {changed, unreadable} from '../unreadable.js';
 import {blockBytes, endOfArchive, paddingOf, tarHeader, writePlainHeader, type TarEntry} from './header.js';
@@ -73,60 +74,61 @@ export async function* contextTar(
     }
   }
 
-  for await (const entry of context.walk(signal)) {
-    const replaced = extra.get(entry.path);
-    if (replaced !== undefined) {
-      extra.delete(entry.path);
-      const {header, body} = extraEntry(replaced);
-      yield* split(header);
-      yield* split(body);
-      continue;
-    }
-    const first = entry.hardlink === undefined ? undefined : links.get(entry.hardlink);
-    if (first === undefined && entry.hardlink !== undefined) links.set(entry.hardlink, entry.rawPath);
-    const described = describe(entry, first);
-    if (described === undefined) continue;
-    // Room for the header and a small file with its padding, or the first part of a large one.
-    if (chunkBytes - used < Math.min(described.size, smallBytes) + 2 * blockBytes) yield take();
-    if (writePlainHeader(chunk, used, described)) {
-      used += blockBytes;
-    } else {
-      yield* split(tarHeader(described));
-      if (chunkBytes - used < Math.min(described.size, smallBytes) + blockBytes) yield take();
-    }
-    if (described.size === 0 && described.type !== 'file') continue;
-    const file = openSource(root, entry);
-    try {
-      let left = entry.size;
-      if (left <= smallBytes) {
-        // One byte more than is due, to notice a file that grew: there is room, see above.
-        const count = readFully(file, chunk, used, left + 1, entry);
-        check(count, left, entry);
-        used += count;
-      } else {
-        check(fstatSync(file).size, left, entry);
-        while (left > 0) {
-          if (chunkBytes - used < chunkBytes / 4) {
-            yield take();
-            // Reading is synchronous: others have their turn between chunks.
-            await setImmediate();
-            signal.throwIfAborted();
-          }
-          const count = readSome(file, chunk, used, Math.min(left, chunkBytes - used), entry);
-          if (count === 0) throw changed(entry.path, 'shrank');
-          used += count;
-          left -= count;
-        }
-        if (readSome(file, Buffer.allocUnsafe(1), 0, 1, entry) > 0) throw changed(entry.path, 'grew');
+  for await (const batch of batchesOf(context, signal))
+    for (const entry of batch) {
+      const replaced = extra.get(entry.path);
+      if (replaced !== undefined) {
+        extra.delete(entry.path);
+        const {header, body} = extraEntry(replaced);
+        yield* split(header);
+        yield* split(body);
+        continue;
       }
-    } finally {
-      closeSync(file);
+      const first = entry.hardlink === undefined ? undefined : links.get(entry.hardlink);
+      if (first === undefined && entry.hardlink !== undefined) links.set(entry.hardlink, entry.rawPath);
+      const described = describe(entry, first);
+      if (described === undefined) continue;
+      // Room for the header and a small file with its padding, or the first part of a large one.
+      if (chunkBytes - used < Math.min(described.size, smallBytes) + 2 * blockBytes) yield take();
+      if (writePlainHeader(chunk, used, described)) {
+        used += blockBytes;
+      } else {
+        yield* split(tarHeader(described));
+        if (chunkBytes - used < Math.min(described.size, smallBytes) + blockBytes) yield take();
+      }
+      if (described.size === 0 && described.type !== 'file') continue;
+      const file = openSource(root, entry);
+      try {
+        let left = entry.size;
+        if (left <= smallBytes) {
+          // One byte more than is due, to notice a file that grew: there is room, see above.
+          const count = readFully(file, chunk, used, left + 1, entry);
+          check(count, left, entry);
+          used += count;
+        } else {
+          check(fstatSync(file).size, left, entry);
+          while (left > 0) {
+            if (chunkBytes - used < chunkBytes / 4) {
+              yield take();
+              // Reading is synchronous: others have their turn between chunks.
+              await setImmediate();
+              signal.throwIfAborted();
+            }
+            const count = readSome(file, chunk, used, Math.min(left, chunkBytes - used), entry);
+            if (count === 0) throw changed(entry.path, 'shrank');
+            used += count;
+            left -= count;
+          }
+          if (readSome(file, Buffer.allocUnsafe(1), 0, 1, entry) > 0) throw changed(entry.path, 'grew');
+        }
+      } finally {
+        closeSync(file);
+      }
+      const padding = paddingOf(entry.size);
+      if (padding > chunkBytes - used) yield take();
+      chunk.fill(0, used, used + padding);
+      used += padding;
     }
-    const padding = paddingOf(entry.size);
-    if (padding > chunkBytes - used) yield take();
-    chunk.fill(0, used, used + padding);
-    used += padding;
-  }
   for (const file of extra.values()) {
     const {header, body} = extraEntry(file);
     yield* split(header);
@@ -136,8 +138,16 @@ export async function* contextTar(
   if (used > 0) yield take();
 }
 
+/** Division of bigints is slow; a double is right unless the next second is less than its precision away. */
+function wholeSeconds(nanoseconds: bigint): number {
+  const seconds = Number(nanoseconds) / 1e9;
+  const whole = Math.floor(seconds);
+  if (seconds - whole > 0.999 || seconds < 0) return Number(nanoseconds / 1_000_000_000n);
+  return whole;
+}
+
 function describe(entry: ContextEntry, first: Buffer | undefined): TarEntry | undefined {
-  const common = {path: entry.rawPath, mode: entry.mode, mtime: Number(entry.mtimeNs / 1_000_000_000n)};
+  const common = {path: entry.rawPath, mode: entry.mode, mtime: wholeSeconds(entry.mtimeNs)};
   if (first !== undefined) return {...common, type: 'hardlink', size: 0, link: first};
   switch (entry.type) {
     case 'socket':
@@ -175,8 +185,9 @@ function readFully(file: number, into: Buffer, at: number, length: number, entry
   let count = 0;
   while (count < length) {
     const more = readSome(file, into, at + count, length - count, entry);
-    if (more === 0) break;
     count += more;
+    // One byte less than asked for is what is due: the end, without asking again.
+    if (more === 0 || count === length - 1) break;
   }
   return count;
 }

@@ -25,11 +25,12 @@ const fromOutside = new Set([
  * them: what a Dockerfile itself says in public, such as `POSTGRES_PASSWORD=test`, would blank out ordinary words.
  */
 export function secretValues(graph: StageGraph): readonly string[] {
-  const bindings: readonly Binding[] = [
-    ...graph.args,
-    ...graph.stages.flatMap(({env, steps}) => [...env.values(), ...steps.flatMap((step) => step.args)]),
-  ];
-  const values = bindings.flatMap(({name, value, origin}) =>
+  const bindings = new Set<Binding>(graph.args);
+  for (const {env, steps} of graph.stages) {
+    for (const binding of env.values()) bindings.add(binding);
+    for (const {args} of steps) for (const binding of args) bindings.add(binding);
+  }
+  const values = [...bindings].flatMap(({name, value, origin}) =>
     value !== undefined && looksSecret(name) && (fromOutside.has(origin) || value.length >= 8) ? [value] : [],
   );
   return [...new Set(values)];

@@ -3,7 +3,7 @@ import type {Platform} from '../oci/platform.js';
 import type {Layout} from './layout.js';
 import type {BuildArg} from './options.js';
 import {platformArgs} from './platform-args.js';
-import {declareArg, wordsOf, type Declaration, type OnUnset, type Scope} from './scope.js';
+import {bind, declareArg, wordsOf, type Declaration, type OnUnset, type Scope} from './scope.js';
 
 export interface Globals {
   /** Names usable in FROM; a stage's ARG without default takes its value from here. */
@@ -15,7 +15,7 @@ export interface Globals {
 }
 
 export function emptyScope(stage: number | null): Scope {
-  return {stage, env: new Map(), args: new Map(), declarations: new Map(), position: 0};
+  return {stage, env: new Map(), values: new Map(), args: new Map(), declarations: new Map(), position: 0};
 }
 
 /** ARGs before the first FROM, over the platform arguments (Dockerfile reference: "Understand how ARG and FROM interact"). */
@@ -28,7 +28,7 @@ export function readGlobals(
   for (const [name, value] of platformArgs(platforms.target, platforms.build, platforms.targetStage)) {
     const given = buildArgs.get(name);
     const binding = {name, value: given?.value ?? value, origin: given?.origin ?? ('platform' as const), line: 0};
-    scope.env.set(name, binding);
+    bind(scope, binding);
     scope.declarations.set(name, {
       ...{name, stage: null, binding, line: 0, global: undefined, uses: [], position: 0, used: false},
     });

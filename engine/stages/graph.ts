@@ -111,11 +111,11 @@ export interface StageStep {
   /** `[builder 3/7] RUN make`: as BuildKit names it. An instruction that only changes the config has no number. */
   readonly name: string;
   /**
-   * The environment of RUN: ENVs and ARGs with a value. Of an ENV and an ARG of one name in one stage the later line
+   * The environment of a RUN (empty for other instructions): ENVs and ARGs with a value. Of an ENV and an ARG of one name in one stage the later line
    * wins here, as in BuildKit; the image keeps the ENV. Not the proxy variables: `StageGraph.proxy`.
    */
   readonly env: readonly Binding[];
-  /** ARGs declared up to this step, with the values RUN sees (for RUN's key and history: `|2 A=1 B=`). */
+  /** ARGs declared up to this RUN, with the values RUN sees (for RUN's key and history: `|2 A=1 B=`). */
   readonly args: readonly Binding[];
   /** What the step reads besides the step before it: COPY --from and the mounts of RUN. */
   readonly reads: readonly Source[];

@@ -10,7 +10,7 @@ import type {Binding, Operation, Stage, StageBase, StageStep} from './graph.js';
 import {defaultPath, splitPair, withEnv, without} from './image-config.js';
 import type {Layout, StageText} from './layout.js';
 import {readStatement} from './read-statement.js';
-import {setEnv, valuesOf, type ArgSources, type Declaration, type Scope} from './scope.js';
+import {bind, setEnv, type ArgSources, type Declaration, type Scope} from './scope.js';
 import {resolveSource, type NameTable} from './sources.js';
 import type {FromLine} from './stage-base.js';
 import type {Read, Reader, StageState} from './state.js';
@@ -51,7 +51,7 @@ export interface StageInput {
 function initialState(input: StageInput): StageState {
   const {text, parent, baseConfig} = input;
   const scope = emptyScope(text.index);
-  for (const [name, binding] of parent?.scope.env ?? []) scope.env.set(name, binding);
+  for (const binding of parent?.scope.env.values() ?? []) bind(scope, binding);
   for (const [name, binding] of parent?.scope.args ?? []) scope.args.set(name, binding);
   for (const [name, declaration] of parent?.scope.declarations ?? []) scope.declarations.set(name, declaration);
   scope.position = input.position;
@@ -143,17 +143,20 @@ export function resolveStage(input: StageInput): ResolvedStage {
   };
 
   const steps: StageStep[] = [];
-  let environment = environmentOf(state.scope);
+  let environment: Pick<StageStep, 'env' | 'args'> | undefined;
   const step = ({statement, trigger}: StageStatement, place: number): void => {
     const {instruction} = statement;
     state.scope.position++;
-    const values = valuesOf(state.scope.env);
-    const before = new Set(state.scope.declarations.values());
+    const {values} = state.scope;
     const read: Read = readStatement(reader, statement);
-    for (const declaration of state.scope.declarations.values()) {
-      if (!before.has(declaration)) declarations.add(declaration);
+    if (statement.kind === 'arg') {
+      for (const {name} of statement.args) {
+        const declaration = state.scope.declarations.get(name);
+        if (declaration?.position === state.scope.position) declarations.add(declaration);
+      }
     }
-    if (statement.kind === 'env' || statement.kind === 'arg') environment = environmentOf(state.scope);
+    if (statement.kind === 'env' || statement.kind === 'arg') environment = undefined;
+    else if (statement.kind === 'run') environment ??= environmentOf(state.scope);
     const makesStep =
       numbered.has(statement.kind) && !(read.operation.kind === 'workdir' && read.operation.path === '/');
     if (makesStep) index++;
@@ -171,7 +174,7 @@ export function resolveStage(input: StageInput): ResolvedStage {
       range: instruction.range,
       text: read.text,
       name,
-      ...environment,
+      ...(statement.kind === 'run' && environment !== undefined ? environment : {env: [], args: []}),
       reads: read.reads,
       config: state.config,
     });

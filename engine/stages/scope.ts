@@ -26,6 +26,8 @@ export interface Scope {
   readonly stage: number | null;
   /** ENV and ARG with a value, in the order of their first appearance. */
   readonly env: Map<string, Binding>;
+  /** The values of `env`, as word expansion wants them. */
+  readonly values: Map<string, string>;
   /** ARGs declared so far, in the order of their first line; a later one of the same name takes the place. */
   readonly args: Map<string, Binding>;
   /** The ARG that a name stands for at this point; absent where an ENV has taken the name. */
@@ -41,11 +43,10 @@ export function markUsed(scope: Scope, name: string): void {
   }
 }
 
-/** The values alone, as word expansion wants them. */
-export function valuesOf(bindings: ReadonlyMap<string, Binding>): ReadonlyMap<string, string> {
-  const values = new Map<string, string>();
-  for (const [name, {value}] of bindings) if (value !== undefined) values.set(name, value);
-  return values;
+/** Every change of `env` goes through here. */
+export function bind(scope: Scope, binding: Binding): void {
+  scope.env.set(binding.name, binding);
+  if (binding.value !== undefined) scope.values.set(binding.name, binding.value);
 }
 
 /** Called for each name that an instruction uses and that has no value. */
@@ -60,9 +61,9 @@ export interface Words {
   readonly values: ReadonlyMap<string, string>;
 }
 
-/** Expansion with the values in force now: an instruction never sees what it sets itself. */
+/** Expansion with the values in force now: what is to be set by the instruction is set after its words are expanded. */
 export function wordsOf(dockerfile: Dockerfile, scope: Scope, range: SourceRange, onUnset: OnUnset): Words {
-  const values = valuesOf(scope.env);
+  const {values} = scope;
   const {escape} = dockerfile.directives;
   const take = (expanded: Expanded): void => {
     for (const name of expanded.used) markUsed(scope, name);
@@ -131,7 +132,7 @@ export function declareArg(
     used: false,
   };
   // Declared again with nothing new, the name keeps the value it has: that of an ENV, or of an earlier ARG.
-  if (value !== undefined && !frontendArgs.has(name)) scope.env.set(name, binding);
+  if (value !== undefined && !frontendArgs.has(name)) bind(scope, binding);
   if (value !== undefined || !scope.env.has(name)) scope.declarations.set(name, declaration);
   scope.args.set(name, scope.env.get(name) ?? binding);
   return binding;
@@ -139,6 +140,6 @@ export function declareArg(
 
 /** `ENV name=value`: from here on the name is a variable of the image, not an argument. */
 export function setEnv(scope: Scope, binding: Binding): void {
-  scope.env.set(binding.name, binding);
+  bind(scope, binding);
   scope.declarations.delete(binding.name);
 }

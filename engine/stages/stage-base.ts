@@ -7,7 +7,7 @@ import {failAt, within} from './fail.js';
 import type {Globals} from './globals.js';
 import type {StageBase} from './graph.js';
 import type {Layout, StageText} from './layout.js';
-import {markUsed, valuesOf} from './scope.js';
+import {markUsed} from './scope.js';
 import {contextFor, normalReference, resolveBase, type NameTable} from './sources.js';
 import {warning} from '../dockerfile/rules.js';
 
@@ -30,7 +30,7 @@ export function readFrom(layout: Layout, stage: StageText, globals: Globals, tab
   const {dockerfile} = layout;
   const {range, from} = stage;
   const warnings: Warning[] = [];
-  const values = valuesOf(globals.scope.env);
+  const {values} = globals.scope;
   const expanded = (
     word: string,
   ): {readonly value: string; readonly names: ReadonlySet<string>; readonly unset: readonly string[]} => {
@@ -110,7 +110,7 @@ function blank(
 
 /** FROM lines whose image is empty or wrong when no build argument is given (BuildKit: InvalidDefaultArgInFrom). */
 export function invalidDefaults(layout: Layout, defaults: Globals, names: ReadonlySet<string>): readonly Warning[] {
-  const values = valuesOf(defaults.scope.env);
+  const {values} = defaults.scope;
   return layout.stages.flatMap(({from, range}) => {
     try {
       const {value} = expand(from.image, values, {escape: layout.dockerfile.directives.escape});

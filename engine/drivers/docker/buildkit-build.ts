@@ -1,10 +1,12 @@
 import {randomBytes} from 'node:crypto';
+import type {Writable} from 'node:stream';
 import type {Plan} from '../../plan/plan.js';
 import type {EventSink} from '../../progress/events.js';
 import type {BuildRequest} from '../driver.js';
-import {openBuildkit} from './buildkit.js';
+import {type BuildkitBuild, openBuildkit} from './buildkit.js';
 import type {Daemon} from './daemon.js';
 import type {DaemonBuild} from './driver.js';
+import {receiveOutput, saveImage, savedOutputs, wantsImage} from './outputs/outputs.js';
 import {removeImage, stageLabel} from './stage-images.js';
 
 /**
@@ -17,40 +19,73 @@ export async function buildWithBuildkit(
   request: BuildRequest,
   events: EventSink,
   signal: AbortSignal,
+  stdout: Writable | undefined,
 ): Promise<DaemonBuild> {
   const build = await openBuildkit(daemon, plan, request, events, signal);
   const stages = new Map<number, string>();
+  const temporary: string[] = [];
   // Makes the image one of its own, which nobody else's removal takes away and whose removal harms nobody.
   const run = randomBytes(8).toString('hex');
-  const {target} = plan.graph;
   const keep = async (index: number): Promise<void> => {
     if (stages.has(index)) return;
     const id = imageId(await build.solve(index, {type: 'moby', attributes: {}}, {[stageLabel]: run}));
-    if (id !== undefined) stages.set(index, id);
+    if (id === undefined) return;
+    stages.set(index, id);
+    temporary.push(id);
   };
   try {
     const apart = request.keepStages.filter((index) => plan.graph.stages[index]?.reachable !== true);
     for (const index of apart) await keep(index);
-    const response = await build.solve(target, {type: 'moby', attributes: {name: request.tags.join(',')}});
-    const configDigest = imageId(response);
+    const image = await buildImage(build, plan, request);
+    if (image !== undefined && request.tags.length === 0 && !wantsImage(request.outputs)) temporary.push(image.id);
+    for (const output of request.outputs) {
+      if (output.type !== 'tar' && output.type !== 'local') continue;
+      await build.solve(plan.graph.target, {
+        type: 'tar',
+        attributes: output.attributes,
+        receive: (content, abort) => receiveOutput(output, content, stdout, events, AbortSignal.any([abort, signal])),
+      });
+    }
+    for (const output of savedOutputs(request.outputs)) {
+      const names = request.tags.length === 0 && image !== undefined ? [image.id] : request.tags;
+      await saveImage(daemon, names, output, stdout, signal);
+    }
     for (const index of request.keepStages) {
-      if (index === target && configDigest !== undefined) stages.set(index, configDigest);
+      if (index === plan.graph.target && image !== undefined) stages.set(index, image.id);
       else await keep(index);
     }
-    const digest = response['containerimage.digest'];
     return {
-      configDigest,
-      manifestDigest: digest === configDigest ? undefined : digest,
+      configDigest: image?.id,
+      manifestDigest: image?.manifest,
       steps: build.trace.outcomes(),
       stages,
-      temporary: [...stages.values()].filter((id) => id !== configDigest),
+      temporary,
     };
   } catch (error) {
-    for (const id of stages.values()) await removeImage(daemon, id).catch(() => undefined);
+    for (const id of temporary) await removeImage(daemon, id).catch(() => undefined);
     throw error;
   } finally {
     build.close();
   }
+}
+
+interface Image {
+  readonly id: string;
+  readonly manifest: string | undefined;
+}
+
+async function buildImage(build: BuildkitBuild, plan: Plan, request: BuildRequest): Promise<Image | undefined> {
+  if (!wantsImage(request.outputs) && savedOutputs(request.outputs).length === 0) return undefined;
+  const {tags, outputs} = request;
+  const own = outputs.find(({type}) => type === 'image')?.attributes ?? {};
+  const response = await build.solve(plan.graph.target, {
+    type: 'moby',
+    attributes: {...own, ...(tags.length > 0 && {name: tags.join(',')})},
+  });
+  const id = imageId(response);
+  if (id === undefined) return undefined;
+  const digest = response['containerimage.digest'];
+  return {id, manifest: digest === id ? undefined : digest};
 }
 
 /** Docker 20.10 gives the image ID as `containerimage.digest`, later ones beside it. */

@@ -11,6 +11,7 @@ import type {Daemon} from './daemon.js';
 import {buildFailure} from './failure.js';
 import {auth} from './session/auth.js';
 import {fileSync, type FileTree} from './session/file-sync.js';
+import {fileSend, type Receive} from './session/file-send.js';
 import {secrets} from './session/secrets.js';
 import {type Attachable, openSession, type Session} from './session/session.js';
 import {createTrace, type Trace} from './trace.js';
@@ -30,6 +31,8 @@ export interface BuildkitBuild {
 export interface Exporter {
   readonly type: string;
   readonly attributes: Readonly<Record<string, string>>;
+  /** Takes what a `tar` exporter sends. */
+  readonly receive?: Receive;
 }
 
 export async function openBuildkit(
@@ -40,8 +43,10 @@ export async function openBuildkit(
   signal: AbortSignal,
   more: readonly Attachable[] = [],
 ): Promise<BuildkitBuild> {
-  let failure: unknown;
-  const failed = (error: unknown): void => void (failure ??= error);
+  let receive: Receive | undefined;
+  // What fails on this side ends the build at once; the daemon would only tell that a call of its own broke.
+  const local = new AbortController();
+  const failed = (error: unknown): void => local.abort(localFailure(error));
   const askedHosts: string[] = [];
   const attachables = [
     fileSync(treesOf(plan, request), failed),
@@ -50,6 +55,7 @@ export async function openBuildkit(
       askedHosts.push(host);
       return request.credentials(host);
     }),
+    fileSend(() => receive, failed),
     ...more,
   ];
   const [session, control] = await openBoth(daemon, attachables, sharedKey(request), signal);
@@ -65,8 +71,9 @@ export async function openBuildkit(
     trace,
     async solve(stage, exporter, labels = {}) {
       const solve = solves++;
+      receive = exporter.receive;
       const watch = watchSteps(trace, request.stepTimeout);
-      const either = AbortSignal.any([signal, watch.signal]);
+      const either = AbortSignal.any([signal, watch.signal, local.signal]);
       const message: SolveRequest = {
         ref: randomBytes(13).toString('hex'),
         session: session.id,
@@ -86,7 +93,7 @@ export async function openBuildkit(
       } catch (error) {
         signal.throwIfAborted();
         watch.signal.throwIfAborted();
-        if (failure !== undefined) throw localFailure(failure);
+        local.signal.throwIfAborted();
         throw buildFailure(error, {plan, trace, lost, askedHosts});
       } finally {
         watch.stop();
@@ -115,8 +122,9 @@ async function openBoth(
   }
 }
 
-/** Longest wait, ms, for the last of the log after a build has ended. */
+/** Longest wait, ms, for the last of the log after a build has ended; much less where none of it came so far. */
 const logGrace = 3000;
+const silentGrace = 100;
 
 async function followed(
   control: Control,
@@ -125,15 +133,18 @@ async function followed(
   signal: AbortSignal,
 ): Promise<Readonly<Record<string, string>>> {
   const ended = new AbortController();
+  let seen = 0;
   const following = (async () => {
-    for await (const status of control.status(message.ref ?? '', AbortSignal.any([signal, ended.signal])))
+    for await (const status of control.status(message.ref ?? '', AbortSignal.any([signal, ended.signal]))) {
+      seen++;
       update(status);
+    }
   })().catch(() => undefined); // The solve tells what went wrong.
   try {
     return await control.solve(message, signal);
   } finally {
     if (!signal.aborted) {
-      const timer = setTimeout(() => ended.abort(), logGrace);
+      const timer = setTimeout(() => ended.abort(), seen === 0 ? silentGrace : logGrace);
       await following;
       clearTimeout(timer);
     }

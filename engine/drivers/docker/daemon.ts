@@ -1,5 +1,7 @@
 import {Agent, request as httpRequest, type IncomingMessage} from 'node:http';
+import {once} from 'node:events';
 import type {Duplex} from 'node:stream';
+import {pipeline} from 'node:stream/promises';
 import type Docker from 'dockerode';
 import {BuildError, messageOf} from '../../base/errors.js';
 import {connectDaemon} from './connection.js';
@@ -7,6 +9,14 @@ import {type DockerEndpoint, endpointUrl} from './endpoint.js';
 import {type DaemonPing, pingDaemon} from './ping.js';
 
 const pingTimeout = 10_000;
+const mostRefusal = 10_000;
+
+export interface DaemonRequest {
+  readonly method: 'GET' | 'POST';
+  readonly path: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: AsyncIterable<Uint8Array>;
+}
 
 /** One daemon: its API through dockerode, and raw upgraded connections. Held open until `close`. */
 export interface Daemon {
@@ -15,13 +25,11 @@ export interface Daemon {
   /** API version as a number to compare: 1.41 is 141. */
   readonly api: number;
   client(): Promise<Docker>;
-  /** A POST request to the API with a body of any length; the answer's body is the caller's to read or destroy. */
-  post(
-    path: string,
-    headers: Readonly<Record<string, string>>,
-    body: AsyncIterable<Uint8Array>,
-    signal: AbortSignal,
-  ): Promise<IncomingMessage>;
+  /**
+   * A request whose answer is a stream, the caller's to read or destroy. Rejects with DAEMON_FAILED and the daemon's words
+   * for any status but 200.
+   */
+  request(call: DaemonRequest, signal: AbortSignal): Promise<IncomingMessage>;
   /** `POST path` with an HTTP upgrade to HTTP/2; rejects with DAEMON_FAILED where the daemon answers anything else. */
   upgrade(
     path: string,
@@ -41,7 +49,7 @@ export async function openDaemon(endpoint: DockerEndpoint, signal: AbortSignal):
     ping,
     api: apiNumber(ping.apiVersion),
     client: () => (client ??= connectClient(agent)),
-    post: (path, headers, body, abort) => post(agent, path, headers, body, abort),
+    request: (call, abort) => send(agent, call, abort),
     upgrade: (path, headers, abort) => upgrade(endpoint, path, headers, abort),
     close: () => agent.destroy(),
   };
@@ -73,24 +81,38 @@ async function connectClient(agent: Agent): Promise<Docker> {
   return new Client({protocol: 'http', host: 'docker', port: 80, agent} as Docker.DockerOptions);
 }
 
-async function post(
-  agent: Agent,
-  path: string,
-  headers: Readonly<Record<string, string>>,
-  body: AsyncIterable<Uint8Array>,
-  signal: AbortSignal,
-): Promise<IncomingMessage> {
-  const {Readable} = await import('node:stream');
-  const request = httpRequest({agent, method: 'POST', host: 'docker', path, headers, signal});
-  const answered = new Promise<IncomingMessage>((resolve, reject) => {
-    request.once('response', resolve).on('error', reject);
-  });
-  const input = Readable.from(body, {objectMode: false});
+async function send(agent: Agent, call: DaemonRequest, signal: AbortSignal): Promise<IncomingMessage> {
+  const {method, path, headers = {}, body} = call;
+  const request = httpRequest({agent, method, host: 'docker', path, headers, signal});
+  const answered = once(request, 'response') as Promise<[IncomingMessage]>;
   // A daemon that refuses answers before it has read everything: its answer counts, not the broken pipe.
-  input.once('error', (error) => request.destroy(error));
-  request.once('close', () => input.destroy());
-  input.pipe(request);
-  return answered;
+  const sent = body === undefined ? Promise.resolve(void request.end()) : pipeline(body, request);
+  let failure: unknown;
+  sent.catch((error: unknown) => {
+    failure = error;
+  });
+  try {
+    const [response] = await answered;
+    if (response.statusCode === 200) return response;
+    throw new BuildError('DAEMON_FAILED', await refusal(response), {cause: {statusCode: response.statusCode}});
+  } catch (error) {
+    signal.throwIfAborted();
+    // What broke on this side (a file that changed) ends the request too, and says more.
+    throw failure instanceof BuildError ? failure : error;
+  }
+}
+
+/** What the daemon says about a request that it refused: `{"message": …}`. */
+async function refusal(response: IncomingMessage): Promise<string> {
+  let body = '';
+  for await (const chunk of response) if (body.length < mostRefusal) body += String(chunk);
+  try {
+    const {message} = JSON.parse(body) as {message?: unknown};
+    if (typeof message === 'string') return message;
+  } catch {
+    // Not JSON: said as it came.
+  }
+  return body.trim() === '' ? `the daemon answered with status ${response.statusCode ?? 0}` : body.trim();
 }
 
 async function upgrade(

@@ -1,13 +1,17 @@
+import type {Writable} from 'node:stream';
 import {BuildError} from '../../base/errors.js';
 import type {Built, Driver} from '../driver.js';
 import {type Daemon, openDaemon} from './daemon.js';
 import type {DockerEndpoint} from './endpoint.js';
+import {checkOutputs} from './outputs/outputs.js';
 import {readStage, removeImage} from './stage-images.js';
 import {usableNetwork} from './usable-network.js';
 
 export interface DockerDriverOptions {
   /** `auto` (the default): BuildKit where the daemon has it, else the classic builder. */
   readonly builder?: 'auto' | 'buildkit' | 'classic';
+  /** Where an output goes whose destination is `-`, or that has none. Not ended. */
+  readonly stdout?: Writable;
 }
 
 /** What a builder of the daemon made: the target, and the images of the stages that are read afterwards. */
@@ -35,11 +39,12 @@ export function createDockerDriver(endpoint: DockerEndpoint, options: DockerDriv
       const daemon = await openDaemon(endpoint, signal);
       const request = await usableNetwork(daemon, asked, events);
       try {
+        checkOutputs(request.outputs, daemon, options.stdout);
         const made = await (
           usesBuildkit(daemon, options.builder ?? 'auto')
             ? (await import('./buildkit-build.js')).buildWithBuildkit
             : (await import('./classic/classic-build.js')).buildClassic
-        )(daemon, plan, request, events, signal);
+        )(daemon, plan, request, events, signal, options.stdout);
         const built: Built = {
           driver: 'docker',
           configDigest: made.configDigest,

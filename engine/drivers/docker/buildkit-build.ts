@@ -6,6 +6,7 @@ import type {BuildRequest} from '../driver.js';
 import {type BuildkitBuild, openBuildkit} from './buildkit.js';
 import type {Daemon} from './daemon.js';
 import type {DaemonBuild} from './driver.js';
+import {checkBuildkit} from './frontend-limits.js';
 import {receiveOutput, saveImage, savedOutputs, wantsImage} from './outputs/outputs.js';
 import {removeImage, stageLabel} from './stage-images.js';
 
@@ -21,6 +22,7 @@ export async function buildWithBuildkit(
   signal: AbortSignal,
   stdout: Writable | undefined,
 ): Promise<DaemonBuild> {
+  await checkBuildkit(plan, request, daemon);
   const build = await openBuildkit(daemon, plan, request, events, signal);
   const stages = new Map<number, string>();
   const temporary: string[] = [];
@@ -65,7 +67,7 @@ export async function buildWithBuildkit(
     for (const id of temporary) await removeImage(daemon, id).catch(() => undefined);
     throw error;
   } finally {
-    build.close();
+    await build.close();
   }
 }
 

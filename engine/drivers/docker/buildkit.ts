@@ -9,11 +9,15 @@ import {cacheEntry, dockerfileName, frontendAttributes, localName, nameStages, s
 import {type Control, openControl, type SolveRequest} from './control.js';
 import type {Daemon} from './daemon.js';
 import {buildFailure} from './failure.js';
+import {layoutsOf, pinLayouts} from './layout-contexts.js';
 import {auth} from './session/auth.js';
+import {content} from './session/content.js';
 import {fileSync, type FileTree} from './session/file-sync.js';
 import {fileSend, type Receive} from './session/file-send.js';
 import {secrets} from './session/secrets.js';
 import {type Attachable, openSession, type Session} from './session/session.js';
+import {openAgents, sshForward} from './session/ssh.js';
+import {watchSteps} from './step-timeout.js';
 import {createTrace, type Trace} from './trace.js';
 
 /** A session and a control connection, open for several solves of one build. */
@@ -25,7 +29,7 @@ export interface BuildkitBuild {
     exporter: Exporter,
     labels?: Readonly<Record<string, string>>,
   ): Promise<Readonly<Record<string, string>>>;
-  close(): void;
+  close(): Promise<void>;
 }
 
 export interface Exporter {
@@ -38,11 +42,12 @@ export interface Exporter {
 export async function openBuildkit(
   daemon: Daemon,
   plan: Plan,
-  request: BuildRequest,
+  given: BuildRequest,
   events: EventSink,
   signal: AbortSignal,
-  more: readonly Attachable[] = [],
 ): Promise<BuildkitBuild> {
+  const request = {...given, contexts: await pinLayouts(given.contexts, signal)};
+  const agents = await openAgents(request.ssh, signal);
   let receive: Receive | undefined;
   // What fails on this side ends the build at once; the daemon would only tell that a call of its own broke.
   const local = new AbortController();
@@ -56,9 +61,15 @@ export async function openBuildkit(
       return request.credentials(host);
     }),
     fileSend(() => receive, failed),
-    ...more,
+    sshForward(agents.sockets),
+    content(layoutsOf(request)),
   ];
-  const [session, control] = await openBoth(daemon, attachables, sharedKey(request), signal);
+  const [session, control] = await openBoth(daemon, attachables, sharedKey(request), signal).catch(
+    async (error: unknown) => {
+      await agents.close();
+      throw error;
+    },
+  );
   let lost = false;
   let closing = false;
   const onClosed = (): void => void (lost ||= !closing);
@@ -72,7 +83,10 @@ export async function openBuildkit(
     async solve(stage, exporter, labels = {}) {
       const solve = solves++;
       receive = exporter.receive;
-      const watch = watchSteps(trace, request.stepTimeout);
+      const watch = watchSteps(request.stepTimeout, (limit) => {
+        const late = trace.running().find((step) => step.elapsed > limit);
+        return late && {name: late.name, range: late.place.range};
+      });
       const either = AbortSignal.any([signal, watch.signal, local.signal]);
       const message: SolveRequest = {
         ref: randomBytes(13).toString('hex'),
@@ -99,10 +113,11 @@ export async function openBuildkit(
         watch.stop();
       }
     },
-    close() {
+    async close() {
       closing = true;
       control.close();
       session.close();
+      await agents.close();
     },
   };
 }
@@ -150,26 +165,6 @@ async function followed(
     }
     ended.abort();
   }
-}
-
-/** Aborts its signal with TIMEOUT when a step of the Dockerfile runs longer than `limit` ms. */
-function watchSteps(trace: Trace, limit: number | undefined): {readonly signal: AbortSignal; stop(): void} {
-  const controller = new AbortController();
-  if (limit === undefined) return {signal: controller.signal, stop: () => undefined};
-  const timer = setInterval(
-    () => {
-      const late = trace.running().find((step) => step.elapsed > limit);
-      if (late === undefined) return;
-      controller.abort(
-        new BuildError('TIMEOUT', `${late.name} ran longer than ${limit / 1000} s`, {
-          ...(late.place.range !== undefined && {range: late.place.range}),
-          remedy: 'Raise --step-timeout, or see in its log what it waits for.',
-        }),
-      );
-    },
-    Math.min(200, Math.max(10, limit / 4)),
-  );
-  return {signal: controller.signal, stop: () => clearInterval(timer)};
 }
 
 function localFailure(error: unknown): unknown {

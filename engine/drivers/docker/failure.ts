@@ -49,7 +49,7 @@ export function lost(cause: unknown, message: string): BuildError {
   });
 }
 
-interface Where {
+export interface Where {
   readonly file: string;
   readonly source: string;
   readonly range?: SourceRange;
@@ -109,12 +109,14 @@ function parseJson(text: string): unknown {
   }
 }
 
-function signalOf(code: number): string {
+export function signalOf(code: number): string {
   if (code === 137) return ' (killed, often for lack of memory)';
   return code > 128 && code < 160 ? ` (ended by signal ${code - 128})` : '';
 }
 
-function shortened(message: string): string {
-  const line = message.trim().replace(/\s*\n\s*/g, '; ');
+export function shortened(message: string): string {
+  // References to the daemon's own copies say nothing to a reader.
+  const plain = message.replace(/failed to (?:calculate checksum|compute cache key)[^:]*of ref \S+: /g, '');
+  const line = plain.trim().replace(/\s*\n\s*/g, '; ');
   return line.length > 600 ? `${line.slice(0, 600)}…` : line;
 }

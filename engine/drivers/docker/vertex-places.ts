@@ -9,50 +9,50 @@ export interface Place {
   readonly range: SourceRange | undefined;
 }
 
-const bracketed = /^\[([^\]]+?)\s+(\d+)\/(\d+)\]\s/;
-const platformWord = /^[a-z0-9]+\/[a-z0-9]+(?:\/v\d+)?\s+/;
+/** `[builder 3/7] RUN make`, `[linux/arm64 builder 3/7] …`, `[3/7] …`: a step of the Dockerfile. */
+const stepName = /^\[(?:[a-z0-9]+\/[a-z0-9]+(?:\/v\d+)? )?(?:(\S+) +)?(\d+\/\d+)\] (.*)$/s;
 
-/** Finds the stage and line of a step by the name BuildKit gives it: `[builder 3/7] RUN make`. */
+/**
+ * Finds the stage and line of a step by the name BuildKit gives it. The daemon's frontend may number and name stages a
+ * little otherwise than the plan (it does not know a stage that a named context replaces), so the text counts first.
+ */
 export function placesOf(plan: Plan): (name: string) => Place | undefined {
-  const byBracket = new Map<string, Place>();
+  const byName = new Map<string, Place>();
+  const byText = new Map<string, Place | undefined>();
+  const byPosition = new Map<string, Place>();
   const stages = new Map<string, Place>();
   for (const stage of plan.graph.stages) {
     const label = stage.name ?? String(stage.index);
-    const from: Place = {stage: label, line: stage.line, range: {start: stage.line, end: stage.line}};
-    stages.set(stage.name ?? `stage-${stage.index}`, from);
+    stages.set(stage.name ?? `stage-${stage.index}`, {
+      stage: label,
+      line: stage.line,
+      range: {start: stage.line, end: stage.line},
+    });
     for (const step of stage.steps) {
-      const bracket = bracketOf(step.name);
+      const match = stepName.exec(step.name);
       // A step that only changes the config has no work of its own in BuildKit.
-      if (bracket === undefined || step.operation.kind === 'config') continue;
-      byBracket.set(bracket, {stage: label, line: step.line, range: step.range});
+      if (match === null || step.operation.kind === 'config') continue;
+      const place = {stage: label, line: step.line, range: step.range};
+      const [, , position = '', text = ''] = match;
+      byName.set(step.name, place);
+      byText.set(text, byText.has(text) ? undefined : place);
+      byPosition.set(`${stage.name ?? `stage-${stage.index}`} ${position}`, place);
     }
   }
+  // Where one stage is left and has no name, BuildKit names none.
+  const target = plan.graph.stages[plan.graph.target];
+  const unnamed = target === undefined ? '' : (target.name ?? `stage-${target.index}`);
   return (name) => {
-    const bracket = bracketOf(name);
-    if (bracket === undefined) return undefined;
-    const [, stage = ''] = /^(\S+) \d/.exec(bracket) ?? [];
-    const only = plan.graph.stages.length === 1 ? [...stages.values()][0] : undefined;
-    const from = stages.get(stage) ?? only ?? unnamedStage(plan);
-    if (/^\[[^\]]*\] FROM /.test(name)) return from;
+    const match = stepName.exec(name);
+    if (match === null || match[1] === 'internal') return undefined;
+    const [, stage = unnamed, position = '', text = ''] = match;
+    const from = stages.get(stage);
+    if (text.startsWith('FROM ')) return from;
     return (
-      byBracket.get(bracket) ??
-      byBracket.get(`stage-0 ${bracket}`) ??
+      byName.get(name) ??
+      byText.get(text) ??
+      byPosition.get(`${stage} ${position}`) ??
       (from && {...from, line: undefined, range: undefined})
     );
   };
-}
-
-// Where one stage is left and it has no name, BuildKit names none.
-function unnamedStage(plan: Plan): Place | undefined {
-  const stage = plan.graph.stages[plan.graph.target];
-  if (stage === undefined) return undefined;
-  return {stage: stage.name ?? String(stage.index), line: stage.line, range: {start: stage.line, end: stage.line}};
-}
-
-/** `builder 3/7`, or undefined for work that is no step of the Dockerfile (`[internal] …`, `exporting …`). */
-function bracketOf(name: string): string | undefined {
-  const match = bracketed.exec(name) ?? /^\[(\d+)\/(\d+)\]\s/.exec(name);
-  if (match === null) return undefined;
-  if (match.length === 3) return `${match[1] ?? ''}/${match[2] ?? ''}`;
-  return `${(match[1] ?? '').replace(platformWord, '')} ${match[2] ?? ''}/${match[3] ?? ''}`;
 }

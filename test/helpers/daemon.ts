@@ -109,13 +109,14 @@ export function removeAfter(t: ExecutionContext, {docker}: TestDaemon, ...names:
   });
 }
 
-/** What must not grow by a build: containers, and images without a tag. */
-export async function leftovers({
-  docker,
-}: TestDaemon): Promise<{readonly containers: readonly string[]; readonly untagged: readonly string[]}> {
+/** Containers, and images without a tag, that have the label: those of a build that was given it. */
+export async function leftovers(
+  {docker}: TestDaemon,
+  label: string,
+): Promise<{readonly containers: readonly string[]; readonly untagged: readonly string[]}> {
   const [containers, images] = await Promise.all([
-    docker.listContainers({all: true}),
-    docker.listImages({filters: {dangling: ['true']}}),
+    docker.listContainers({all: true, filters: {label: [label]}}),
+    docker.listImages({filters: {dangling: ['true'], label: [label]}}),
   ]);
-  return {containers: containers.map(({Id}) => Id).sort(), untagged: images.map(({Id}) => Id).sort()};
+  return {containers: containers.map(({Id}) => Id), untagged: images.map(({Id}) => Id)};
 }

@@ -33,10 +33,14 @@ const twoStages = test.macro<[DaemonKind]>({
     const dockerfile = `FROM ${base} AS builder\nWORKDIR /out\nCOPY . /in/\nRUN cat /in/a.txt && ls /in && cp /in/a.txt pkg.deb\nFROM ${base}\nCOPY --from=builder /out /out\n`;
     const tag = uniqueTag();
     removeAfter(t, daemon, tag);
-    const before = await leftovers(daemon);
     const events = collectEvents();
     const driver = createDockerDriver(daemon.endpoint, {builder: 'buildkit'});
-    const request = requestOf(contextOf(root, 'ignored.txt'), {tags: [tag], network: 'host', keepStages: [0]});
+    const request = requestOf(contextOf(root, 'ignored.txt'), {
+      tags: [tag],
+      network: 'host',
+      keepStages: [0],
+      labels: {run: marker},
+    });
     const built = await driver.build(planOf(dockerfile), request, events, never);
     t.true(events.log().includes(marker));
     t.false(events.log().includes('ignored.txt'));
@@ -44,7 +48,7 @@ const twoStages = test.macro<[DaemonKind]>({
     await t.throwsAsync(async () => await untar(driver.readTree(built, 0, '/nowhere', never)), {code: 'NOT_FOUND'});
     await built.close();
     t.is((await daemon.docker.getImage(tag).inspect()).Id, built.configDigest ?? 'none');
-    t.deepEqual(await leftovers(daemon), before);
+    t.deepEqual(await leftovers(daemon, `run=${marker}`), {containers: [], untagged: []});
 
     const again = await driver.build(planOf(dockerfile), request, collectEvents(), never);
     await again.close();

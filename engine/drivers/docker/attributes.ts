@@ -10,8 +10,15 @@ export function dockerfileName(plan: Plan): string {
   return name === '' || name === '-' ? 'Dockerfile' : name;
 }
 
-/** What the stage with this index is called on the daemon's side: BuildKit names unnamed ones like this in its steps. */
-export function stageTarget(plan: Plan, index: number): string {
+/**
+ * What the stage with this index is called on the daemon's side: BuildKit names unnamed ones like this in its steps. The
+ * last stage needs no name: undefined.
+ */
+export function stageTarget(plan: Plan, index: number): string | undefined {
+  return index === plan.graph.stages.length - 1 ? undefined : stageName(plan, index);
+}
+
+function stageName(plan: Plan, index: number): string {
   return plan.graph.stages[index]?.name ?? `stage-${index}`;
 }
 
@@ -25,18 +32,22 @@ export function nameStages(plan: Plan, stages: readonly number[]): string {
   for (const index of stages) {
     const range = froms[index]?.range;
     if (plan.graph.stages[index]?.name !== undefined || range === undefined) continue;
+    if (stageTarget(plan, index) === undefined) continue;
     const line = lines[range.end - 1] ?? '';
-    lines[range.end - 1] =
-      `${line.replace(/\s+$/, '')} AS ${stageTarget(plan, index)}${line.endsWith('\r') ? '\r' : ''}`;
+    lines[range.end - 1] = `${line.replace(/\s+$/, '')} AS ${stageName(plan, index)}${line.endsWith('\r') ? '\r' : ''}`;
   }
   return lines.join('\n');
 }
 
 /** Options of BuildKit's Dockerfile frontend for one target. Secrets are not among them. */
-export function frontendAttributes(plan: Plan, request: BuildRequest, target: string): Record<string, string> {
+export function frontendAttributes(
+  plan: Plan,
+  request: BuildRequest,
+  target: string | undefined,
+): Record<string, string> {
   const attributes: Record<string, string> = {
     filename: dockerfileName(plan),
-    target,
+    ...(target !== undefined && {target}),
     platform: formatPlatform(plan.graph.platform),
   };
   for (const [name, value] of request.buildArgs) attributes[`build-arg:${name}`] = value;

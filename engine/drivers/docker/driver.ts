@@ -37,8 +37,8 @@ export function createDockerDriver(endpoint: DockerEndpoint, options: DockerDriv
     name: 'docker',
     async build(plan, asked, events, signal) {
       const daemon = await openDaemon(endpoint, signal);
-      const request = await usableNetwork(daemon, asked, events);
       try {
+        const request = await usableNetwork(daemon, asked, events);
         checkOutputs(request.outputs, daemon, options.stdout);
         const made = await (
           usesBuildkit(daemon, options.builder ?? 'auto')

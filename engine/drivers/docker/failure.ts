@@ -14,8 +14,8 @@ export interface FailureFacts {
 }
 
 /**
- * The error of a build that the daemon gave up: STEP_FAILED with the lines and exit code, REGISTRY_AUTH, NO_SPACE,
- * DAEMON_LOST, else BUILD_FAILED. BuildKit hands on what went wrong below it as text alone, without codes, so that three
+ * The error of a build that the daemon gave up: STEP_FAILED with the lines and exit code, REGISTRY_AUTH,
+ * REGISTRY_UNREACHABLE, NO_SPACE, DAEMON_LOST, else BUILD_FAILED. BuildKit hands on what went wrong below it as text alone, without codes, so that four
  * of these are told by phrases of the kernel, of Go and of the registry protocol.
  */
 export function buildFailure(error: unknown, facts: FailureFacts): BuildError {
@@ -31,15 +31,19 @@ export function buildFailure(error: unknown, facts: FailureFacts): BuildError {
     ...(range !== undefined && {range}),
     cause: error,
   };
+  const code = /exit code: (\d+)$/.exec(failed?.error ?? '')?.[1];
+  if (failed !== undefined && code !== undefined) return stepFailed(failed.name, Number(code), where);
   const known = commonFailure(message, where, facts.askedHosts);
   if (known !== undefined) return known;
-  if (failed !== undefined) {
-    const code = /exit code: (\d+)/.exec(failed.error)?.[1];
-    const ended = code === undefined ? shortened(failed.error) : `exit code ${code}${signalOf(Number(code))}`;
-    return new BuildError('STEP_FAILED', `${failed.name} failed: ${ended}`, where);
-  }
+  if (failed !== undefined)
+    return new BuildError('STEP_FAILED', `${failed.name} failed: ${shortened(failed.error)}`, where);
   if (error instanceof ConnectError && error.code === Code.Unavailable) return lost(error, message);
   return new BuildError('BUILD_FAILED', shortened(message), where);
+}
+
+/** A command ran and said no, whatever words it used for that. */
+export function stepFailed(name: string, exitCode: number, where: Where): BuildError {
+  return new BuildError('STEP_FAILED', `${name} failed: exit code ${exitCode}${signalOf(exitCode)}`, where);
 }
 
 export function lost(cause: unknown, message: string): BuildError {
@@ -75,12 +79,24 @@ export function commonFailure(message: string, where: Where, askedHosts: readonl
       remedy: `Check the name of the image, and log in: docker login ${host}.`,
     });
   }
+  if (
+    /dial tcp|no such host|connection refused|i\/o timeout|TLS handshake/.test(message) &&
+    /\/v2\/|registry/.test(message)
+  ) {
+    const host = registryHost(message, askedHosts);
+    return new BuildError('REGISTRY_UNREACHABLE', `the daemon does not reach ${host}: ${shortened(message)}`, {
+      ...where,
+      remedy: 'Check its network and proxy settings, or make the base image locally: build-image base.',
+    });
+  }
   return undefined;
 }
 
 function registryHost(message: string, askedHosts: readonly string[]): string {
   const named = askedHosts.find((host) => message.includes(host)) ?? askedHosts.at(-1);
   if (named !== undefined) return named;
+  const [, url] = /https?:\/\/([^/\s"]+)\/v2\//.exec(message) ?? [];
+  if (url !== undefined) return url;
   const [, reference] =
     /(?:for|pull access denied for|load metadata for) ([^\s:]+(?::\d+)?\/[^\s:]+)/.exec(message) ?? [];
   const first = reference?.split('/')[0] ?? '';
@@ -109,7 +125,7 @@ function parseJson(text: string): unknown {
   }
 }
 
-export function signalOf(code: number): string {
+function signalOf(code: number): string {
   if (code === 137) return ' (killed, often for lack of memory)';
   return code > 128 && code < 160 ? ` (ended by signal ${code - 128})` : '';
 }

@@ -1,5 +1,8 @@
+import {resolve} from 'node:path';
 import type {Writable} from 'node:stream';
+import {text} from 'node:stream/consumers';
 import {BuildError, messageOf} from '../../../base/errors.js';
+import type {BuildContext, ContextEntry} from '../../../context/context.js';
 import {contextTar, type ExtraFile} from '../../../context/tar/context-tar.js';
 import type {Plan} from '../../../plan/plan.js';
 import type {EventSink} from '../../../progress/events.js';
@@ -7,13 +10,13 @@ import type {BuildRequest} from '../../driver.js';
 import {nameStages} from '../attributes.js';
 import type {Daemon} from '../daemon.js';
 import type {DaemonBuild} from '../driver.js';
-import {commonFailure, lost, shortened, signalOf} from '../failure.js';
+import {commonFailure, lost, shortened, stepFailed} from '../failure.js';
 import {checkClassic} from '../frontend-limits.js';
 import {saveImage, savedOutputs} from '../outputs/outputs.js';
 import {watchSteps} from '../step-timeout.js';
 import {type ClassicLog, createClassicLog} from './messages.js';
 import {ndjson} from './ndjson.js';
-import {classicQuery, registryHeader} from './query.js';
+import {classicQuery, hostOf, registryHeader} from './query.js';
 
 /** Name of the Dockerfile within what is sent. */
 const sentDockerfile = '.build-image.Dockerfile';
@@ -78,9 +81,9 @@ async function buildStage(
   });
   const either = AbortSignal.any([signal, watch.signal]);
   try {
-    const path = `/build?${classicQuery(plan, request, stage, sentDockerfile)}`;
+    const {dockerfile, extra} = await sentFiles(plan, request, stage, either);
+    const path = `/build?${classicQuery(plan, request, stage, dockerfile)}`;
     const headers = {'Content-Type': 'application/x-tar', ...(await registryHeader(plan, request))};
-    const extra = await extraFiles(plan, request, stage, either);
     const body = contextTar(request.context, {extra}, either);
     const response = await daemon.request({method: 'POST', path, headers, body}, either);
     try {
@@ -100,29 +103,40 @@ async function buildStage(
   return log;
 }
 
+interface Sent {
+  readonly dockerfile: string;
+  readonly extra: readonly ExtraFile[];
+}
+
 /**
- * The Dockerfile goes under a name of its own, for the context may lack it or have another. The daemon takes it out of
- * the context again where the ignore file names it.
+ * The context's own Dockerfile where it is what is built. Any other goes under a name of its own, which the daemon takes
+ * out of the context again because the ignore file names it.
  */
-async function extraFiles(
-  plan: Plan,
-  {context}: BuildRequest,
-  stage: number,
-  signal: AbortSignal,
-): Promise<readonly ExtraFile[]> {
+async function sentFiles(plan: Plan, {context}: BuildRequest, stage: number, signal: AbortSignal): Promise<Sent> {
+  const dockerfileText = nameStages(plan, [stage]);
   let ignored = `${sentDockerfile}\n.dockerignore\n`;
   for await (const entry of context.walk(signal)) {
-    if (entry.path > '.dockerignore') break;
-    if (entry.path !== '.dockerignore' || entry.type !== 'file') continue;
+    if (entry.type !== 'file') continue;
+    if (isDockerfile(plan, context.root, entry.path) && (await contentOf(context, entry)) === dockerfileText) {
+      return {dockerfile: entry.path, extra: []};
+    }
     // One that is part of the context stays in it.
-    const parts: Buffer[] = [];
-    for await (const part of context.open(entry)) parts.push(Buffer.from(part as Uint8Array));
-    ignored = `${Buffer.concat(parts).toString()}\n${sentDockerfile}\n`;
+    if (entry.path === '.dockerignore') ignored = `${await contentOf(context, entry)}\n${sentDockerfile}\n`;
   }
-  return [
-    {path: sentDockerfile, content: nameStages(plan, [stage])},
+  const extra = [
+    {path: sentDockerfile, content: dockerfileText},
     {path: '.dockerignore', content: ignored},
   ];
+  return {dockerfile: sentDockerfile, extra};
+}
+
+function isDockerfile(plan: Plan, root: string, path: string): boolean {
+  const {file} = plan.dockerfile;
+  return path === file || resolve(root, path) === resolve(file);
+}
+
+async function contentOf(context: BuildContext, entry: ContextEntry): Promise<string> {
+  return text(context.open(entry));
 }
 
 function stepFailure(log: ClassicLog, plan: Plan): BuildError {
@@ -136,12 +150,11 @@ function stepFailure(log: ClassicLog, plan: Plan): BuildError {
     ...(range !== undefined && {range}),
     cause: failure,
   };
-  const known = commonFailure(message, where, []);
+  if (step !== undefined && failure?.exitCode !== undefined) return stepFailed(step.name, failure.exitCode, where);
+  const known = commonFailure(message, where, plan.graph.images.map(hostOf));
   if (known !== undefined) return known;
   if (step === undefined) return new BuildError('BUILD_FAILED', shortened(message), where);
-  const code = failure?.exitCode;
-  const ended = code === undefined ? shortened(message) : `exit code ${code}${signalOf(code)}`;
-  return new BuildError('STEP_FAILED', `${step.name} failed: ${ended}`, where);
+  return new BuildError('STEP_FAILED', `${step.name} failed: ${shortened(message)}`, where);
 }
 
 function transportFailure(error: unknown, plan: Plan): BuildError {
@@ -149,5 +162,8 @@ function transportFailure(error: unknown, plan: Plan): BuildError {
   // Refused as a whole: the daemon's parser names the line in its words.
   if (error.code !== 'DAEMON_FAILED') return error;
   const where = {file: plan.dockerfile.file, source: plan.effectiveText, cause: error.details.cause};
-  return commonFailure(error.message, where, []) ?? new BuildError('BUILD_FAILED', shortened(error.message), where);
+  return (
+    commonFailure(error.message, where, plan.graph.images.map(hostOf)) ??
+    new BuildError('BUILD_FAILED', shortened(error.message), where)
+  );
 }

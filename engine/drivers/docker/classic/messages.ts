@@ -35,7 +35,8 @@ interface Step {
 
 // Docker: `Step 2/6 : RUN make`; Podman: `[1/2] STEP 2/6: RUN make`.
 const stepLine = /^(?:\[\d+\/\d+\] )?step (\d+)\/(\d+) ?: (.*)$/is;
-const endLine = /^(?: ---> [0-9a-f]{12}|Removing intermediate container|--> [0-9a-f]{11,})/;
+const endLine =
+  /^(?: ---> [0-9a-f]{12}| ---> Removed intermediate container|Removing intermediate container|--> [0-9a-f]{11,})/;
 const stderrText = /^\u001b\[91m(.*)\u001b\[0m$/s;
 
 export function createClassicLog(plan: Plan, events: EventSink): ClassicLog {

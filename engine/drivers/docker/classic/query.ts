@@ -12,8 +12,9 @@ export function classicQuery(plan: Plan, request: BuildRequest, stage: number, d
     rm: '1',
     forcerm: '1',
     dockerfile,
-    target: stageTarget(plan, stage),
   });
+  const target = stageTarget(plan, stage);
+  if (target !== undefined) query.set('target', target);
   if (stage === plan.graph.target) for (const tag of request.tags) query.append('t', tag);
   if (request.buildArgs.size > 0) query.set('buildargs', JSON.stringify(Object.fromEntries(request.buildArgs)));
   if (Object.keys(request.labels).length > 0) query.set('labels', JSON.stringify(request.labels));
@@ -60,10 +61,12 @@ export async function registryHeader(plan: Plan, request: BuildRequest): Promise
     };
   }
   if (Object.keys(config).length === 0) return {};
-  return {'X-Registry-Config': Buffer.from(JSON.stringify(config)).toString('base64url')};
+  // Of the URL alphabet but padded, else the daemon takes none of it, without a word.
+  const encoded = Buffer.from(JSON.stringify(config)).toString('base64').replaceAll('+', '-').replaceAll('/', '_');
+  return {'X-Registry-Config': encoded};
 }
 
-function hostOf(image: string): string {
+export function hostOf(image: string): string {
   const {domain} = parseReference(image);
   return domain === 'docker.io' ? 'index.docker.io' : domain;
 }

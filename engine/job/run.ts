@@ -1,5 +1,5 @@
 import type {Artifact} from '../artifacts/artifact.js';
-import {extractArtifacts, type ExtractSource} from '../artifacts/extract.js';
+import {extractArtifacts, type ExtractRequest, type ExtractSource} from '../artifacts/extract.js';
 import {parseArtifactPattern} from '../artifacts/pattern.js';
 import {artifactSources} from '../artifacts/sources.js';
 import {BuildError} from '../base/errors.js';
@@ -7,6 +7,7 @@ import type {Warning} from '../dockerfile/ast.js';
 import type {BuildRequest, Built, Driver} from '../drivers/driver.js';
 import type {Plan} from '../plan/plan.js';
 import type {EventSink} from '../progress/events.js';
+import {expectsPackage} from './expects-package.js';
 import type {PreparedJob} from './prepare.js';
 
 /** What a run gave. */
@@ -45,7 +46,8 @@ export async function runJob(
   if (plan.warningsFail && plan.warnings.length > 0) throw failedChecks(plan);
   const built = await driver.build(plan, request, events, signal);
   try {
-    const artifacts = await extractArtifacts({
+    const artifacts = await takeArtifacts({
+      required: settings.wantArtifacts && (settings.artifacts.length > 0 || expectsPackage(plan)),
       readTree: (stage, path, aborted) => driver.readTree(built, stage, path, aborted),
       sources,
       directory: settings.artifactsDirectory,
@@ -68,6 +70,11 @@ export async function runJob(
   } finally {
     await built.close();
   }
+}
+
+/** Nothing is made, not even the directory, where there is nowhere to look. */
+async function takeArtifacts(request: ExtractRequest): Promise<readonly Artifact[]> {
+  return request.sources.length === 0 && request.required === false ? [] : extractArtifacts(request);
 }
 
 /** `# check=error=true`: nothing is built while there is a warning. */

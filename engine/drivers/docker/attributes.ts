@@ -1,6 +1,7 @@
 import {basename} from 'node:path';
 import {BuildError, quote} from '../../base/errors.js';
 import {formatPlatform} from '../../oci/platform.js';
+import {familiarName, parseReference} from '../../oci/reference.js';
 import type {Plan} from '../../plan/plan.js';
 import type {BuildRequest, NamedContext} from '../driver.js';
 
@@ -66,7 +67,8 @@ export function frontendAttributes(
     const references = imports.filter(({type}) => type === 'registry').map(({attrs}) => attrs['ref'] ?? '');
     if (references.length > 0) attributes['cache-from'] = references.join(',');
   }
-  for (const [name, context] of request.contexts) attributes[`context:${name}`] = namedContext(name, context);
+  for (const [name, context] of request.contexts)
+    attributes[`context:${contextKey(name)}`] = namedContext(name, context);
   // A frontend that does not know them says so instead of building something else.
   if (request.contexts.size > 0) attributes['frontend.caps'] = 'moby.buildkit.frontend.contexts+forward';
   return attributes;
@@ -114,6 +116,17 @@ function namedContext(name: string, context: NamedContext): string {
       return context.url;
     default:
       throw new Error(`unreachable: ${String(context satisfies never)}`);
+  }
+}
+
+/** Name under which the frontend looks a context up: lower case, and for an image's name the short form. */
+function contextKey(name: string): string {
+  const lower = name.toLowerCase();
+  try {
+    return familiarName(parseReference(lower)).replace(/:latest$/, '');
+  } catch (error) {
+    if (error instanceof BuildError) return lower;
+    throw error;
   }
 }
 

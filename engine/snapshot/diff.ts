@@ -1,0 +1,215 @@
+import {
+  type BigIntStats,
+  closeSync,
+  constants,
+  lstatSync,
+  openSync,
+  readdirSync,
+  readlinkSync,
+  readSync,
+} from 'node:fs';
+import {BuildError, quote} from '../base/errors.js';
+import type {Timestamp} from '../base/syscalls.js';
+import {isOpaque, LayerView, type OverlayPrefix} from './layer-view.js';
+import {layerError, readXattrs, timestampOf} from './metadata.js';
+import {byteString, bytesOf, display, noXattrs, type TarEntry, type TarType} from './tar-entry.js';
+import {endOfArchive, headerBlocks, paddingOf} from './tar-writer.js';
+
+export interface DiffOptions {
+  /** Upper directory of an overlay, or a whole tree. Nobody writes to it meanwhile. */
+  readonly directory: string;
+  /** Snapshots below, topmost first: a directory is marked as opaque only where one of them has it, too. */
+  readonly lowers?: readonly string[];
+  readonly prefix?: OverlayPrefix;
+  /** Owner and mode of the root below: the layer begins with `./` where the upper one differs. Undefined: without `./`. */
+  readonly root?: {readonly mode: number; readonly uid: number; readonly gid: number} | undefined;
+  /** SOURCE_DATE_EPOCH, seconds: later times become this one. */
+  readonly clamp?: number | undefined;
+  /** Whole seconds only, as BuildKit writes them (default: nanoseconds). */
+  readonly wholeSeconds?: boolean;
+  /** Extended attributes in the layer (default all but overlay's and host labels; BuildKit writes `capability`). */
+  readonly xattrs?: 'all' | 'capability' | 'none';
+}
+
+const chunkSize = 1024 * 1024;
+
+/**
+ * The layer (OCI image-spec, layer.md) that turns what is below into what an overlay with `directory` on top shows: an
+ * uncompressed tar, the same bytes for the same tree, in chunks of up to 1 MiB that are the caller's to keep. Sockets are
+ * left out. Throws BuildError IO, or CONTEXT_CHANGED for a file that shrinks while it is read.
+ */
+export function* layerTar(options: DiffOptions): Generator<Buffer, void, undefined> {
+  const writer = new ChunkWriter();
+  for (const {entry, real} of entriesOf(options)) {
+    const header = headerBlocks(entry);
+    yield* writer.bytes(header);
+    if (entry.type !== 'file' || entry.size === 0) continue;
+    yield* writer.file(real, entry.size);
+    yield* writer.bytes(endOfArchive.subarray(0, paddingOf(entry.size)));
+  }
+  yield* writer.bytes(endOfArchive);
+  const rest = writer.rest();
+  if (rest.length > 0) yield rest;
+}
+
+/** Gathers small pieces into chunks; file content is read straight into them. */
+class ChunkWriter {
+  #chunk = Buffer.allocUnsafeSlow(chunkSize);
+  #size = 0;
+
+  *bytes(bytes: Uint8Array): Generator<Buffer, void, undefined> {
+    let done = 0;
+    while (done < bytes.length) {
+      const size = Math.min(bytes.length - done, chunkSize - this.#size);
+      this.#chunk.set(bytes.subarray(done, done + size), this.#size);
+      this.#size += size;
+      done += size;
+      if (this.#size === chunkSize) yield this.#take();
+    }
+  }
+
+  *file(real: string, size: number): Generator<Buffer, void, undefined> {
+    let descriptor: number;
+    try {
+      descriptor = openSync(bytesOf(real), constants.O_RDONLY | constants.O_NOFOLLOW);
+    } catch (error) {
+      throw layerError(`cannot read ${quote(display(real))}`, error);
+    }
+    try {
+      let left = size;
+      while (left > 0) {
+        const got = readSync(descriptor, this.#chunk, this.#size, Math.min(left, chunkSize - this.#size), null);
+        if (got === 0) {
+          throw new BuildError('CONTEXT_CHANGED', `${quote(display(real))} became shorter while the layer was made`);
+        }
+        left -= got;
+        this.#size += got;
+        if (this.#size === chunkSize) yield this.#take();
+      }
+    } finally {
+      closeSync(descriptor);
+    }
+  }
+
+  rest(): Buffer {
+    return this.#chunk.subarray(0, this.#size);
+  }
+
+  #take(): Buffer {
+    const full = this.#chunk;
+    this.#chunk = Buffer.allocUnsafeSlow(chunkSize);
+    this.#size = 0;
+    return full;
+  }
+}
+
+interface Found {
+  readonly entry: TarEntry;
+  /** Where it is on disk; a byte string. */
+  readonly real: string;
+}
+
+function* entriesOf(options: DiffOptions): Generator<Found, void, undefined> {
+  const root = byteString(options.directory);
+  const stats = lstatSync(bytesOf(root), {bigint: true});
+  const {root: below} = options;
+  const same =
+    below === undefined ||
+    (below.mode === Number(stats.mode & 0o7777n) && below.uid === Number(stats.uid) && below.gid === Number(stats.gid));
+  if (!same) yield {entry: entryOf('./', 'directory', root, stats, options), real: root};
+  const lowers = options.lowers ?? [];
+  const view = lowers.length === 0 ? undefined : new LayerView([...lowers, ...lowers.slice(0, 1)], options.prefix);
+  yield* walk(root, '', options, view, new Map());
+}
+
+function* walk(
+  directory: string,
+  path: string,
+  options: DiffOptions,
+  view: LayerView | undefined,
+  links: Map<bigint, string>,
+): Generator<Found, void, undefined> {
+  let names: string[];
+  try {
+    names = readdirSync(bytesOf(directory), {encoding: 'latin1'}).sort();
+  } catch (error) {
+    throw layerError(`cannot read ${quote(display(directory))}`, error);
+  }
+  for (const name of names) {
+    const real = `${directory}/${name}`;
+    const inner = path === '' ? name : `${path}/${name}`;
+    const stats = lstatSync(bytesOf(real), {bigint: true});
+    if (stats.isCharacterDevice() && stats.rdev === 0n) {
+      yield {entry: marker(path === '' ? `.wh.${name}` : `${path}/.wh.${name}`), real};
+      continue;
+    }
+    if (name.startsWith('.wh.')) {
+      throw new BuildError(
+        'UNSUPPORTED',
+        `${quote(display(`/${inner}`))} cannot be put into a layer: names that begin with .wh. are whiteouts`,
+      );
+    }
+    const type = typeOf(stats);
+    if (type === undefined) continue;
+    if (type === 'directory') {
+      yield {entry: entryOf(`${inner}/`, type, real, stats, options), real};
+      if (hidesBelow(real, inner, view, options)) yield {entry: marker(`${inner}/.wh..wh..opq`), real};
+      yield* walk(real, inner, options, view, links);
+      continue;
+    }
+    const first = stats.nlink > 1n ? links.get(stats.ino) : undefined;
+    if (first !== undefined) {
+      yield {entry: {...entryOf(inner, 'hardlink', real, stats, options), link: first}, real};
+      continue;
+    }
+    if (stats.nlink > 1n) links.set(stats.ino, inner);
+    yield {entry: entryOf(inner, type, real, stats, options), real};
+  }
+}
+
+/** The kernel marks every new directory as opaque: only over a directory does that say anything. */
+function hidesBelow(real: string, path: string, view: LayerView | undefined, options: DiffOptions): boolean {
+  if (options.lowers === undefined || options.lowers.length === 0) return false;
+  if (view?.lookup(path)?.stats.isDirectory() !== true) return false;
+  return isOpaque(real, options.prefix ?? 'trusted.overlay.');
+}
+
+function marker(name: string): TarEntry {
+  const mtime = {seconds: 0, nanoseconds: 0};
+  return {name, type: 'file', mode: 0, uid: 0, gid: 0, size: 0, mtime, link: '', major: 0, minor: 0, xattrs: noXattrs};
+}
+
+/** Undefined for a socket. */
+function typeOf(stats: BigIntStats): TarType | undefined {
+  if (stats.isFile()) return 'file';
+  if (stats.isDirectory()) return 'directory';
+  if (stats.isSymbolicLink()) return 'symlink';
+  if (stats.isFIFO()) return 'fifo';
+  if (stats.isCharacterDevice()) return 'character-device';
+  return stats.isBlockDevice() ? 'block-device' : undefined;
+}
+
+function entryOf(name: string, type: TarType, real: string, stats: BigIntStats, options: DiffOptions): TarEntry {
+  const isDevice = type === 'character-device' || type === 'block-device';
+  return {
+    name,
+    type,
+    mode: Number(stats.mode & 0o7777n),
+    uid: Number(stats.uid),
+    gid: Number(stats.gid),
+    size: type === 'file' ? Number(stats.size) : 0,
+    mtime: timeOf(stats.mtimeNs, options),
+    link: type === 'symlink' ? readlinkSync(bytesOf(real), {encoding: 'latin1'}) : '',
+    major: isDevice ? Number((stats.rdev >> 8n) & 0xfffn) + Number((stats.rdev >> 32n) & 0xfffff000n) : 0,
+    minor: isDevice ? Number(stats.rdev & 0xffn) + Number((stats.rdev >> 12n) & 0xffffff00n) : 0,
+    xattrs: readXattrs(real, options.xattrs ?? 'all'),
+  };
+}
+
+function timeOf(nanoseconds: bigint, {clamp, wholeSeconds}: DiffOptions): Timestamp {
+  const time = timestampOf(nanoseconds);
+  if (clamp !== undefined && (time.seconds > clamp || (time.seconds === clamp && time.nanoseconds > 0))) {
+    return {seconds: clamp, nanoseconds: 0};
+  }
+  return wholeSeconds === true ? {seconds: time.seconds, nanoseconds: 0} : time;
+}

@@ -1,0 +1,170 @@
+import {lstatSync, readdirSync, readlinkSync, type Stats} from 'node:fs';
+import {BuildError, quote} from '../base/errors.js';
+import {syscalls} from '../base/syscalls.js';
+import {byteString, bytesOf, display} from './tar-entry.js';
+
+/** `trusted.overlay.` for root, `user.overlay.` in a user namespace (mounted with `userxattr`). */
+export type OverlayPrefix = 'trusted.overlay.' | 'user.overlay.';
+
+/** Where a path of the merged tree is on disk. */
+export interface Located {
+  /** Absolute, a byte string. */
+  readonly real: string;
+  readonly stats: Stats;
+}
+
+/** How the kernel marks a deleted name in an upper directory (overlayfs documentation, "whiteouts and opaque directories"). */
+export function isWhiteout(stats: Stats): boolean {
+  return stats.isCharacterDevice() && stats.rdev === 0;
+}
+
+export function isOpaque(real: string, prefix: OverlayPrefix): boolean {
+  return syscalls().getXattr(bytesOf(real), `${prefix}opaque`)?.toString() === 'y';
+}
+
+/** Undefined where there is nothing, or where a part of the path is no directory. */
+export function lstatOf(real: string): Stats | undefined {
+  try {
+    return lstatSync(bytesOf(real), {throwIfNoEntry: false});
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOTDIR') return undefined;
+    throw error;
+  }
+}
+
+/** Components of a path as a tar or a Dockerfile has it; `..` is taken lexically and never leads above the root. */
+export function cleanComponents(path: string): string[] {
+  const out: string[] = [];
+  for (const part of path.split('/')) {
+    if (part === '' || part === '.') continue;
+    if (part === '..') out.pop();
+    else out.push(part);
+  }
+  return out;
+}
+
+const mostLinks = 255;
+
+/**
+ * The tree that an overlay of `directories` (topmost first) would show, without mounting it; also of one plain root
+ * directory. Read-only: it remembers which directories there are. Paths are byte strings relative to the root; '' is the root.
+ */
+export class LayerView {
+  readonly #directories: readonly string[];
+  readonly #prefix: OverlayPrefix;
+  /** Real directories that make up a merged one, topmost first. */
+  readonly #merged = new Map<string, readonly string[]>();
+
+  constructor(directories: readonly (string | Buffer)[], prefix: OverlayPrefix = 'trusted.overlay.') {
+    this.#directories = directories.map(byteString);
+    this.#prefix = prefix;
+  }
+
+  /** What is at a path whose parents are directories, not symlinks. The last component is not followed. */
+  lookup(path: string): Located | undefined {
+    if (path === '') {
+      const [top] = this.#directories;
+      const stats = top === undefined ? undefined : lstatOf(top);
+      return top === undefined || stats === undefined ? undefined : {real: top, stats};
+    }
+    const slash = path.lastIndexOf('/');
+    const name = path.slice(slash + 1);
+    for (const directory of this.#directoriesOf(slash === -1 ? '' : path.slice(0, slash))) {
+      const real = `${directory}/${name}`;
+      const stats = lstatOf(real);
+      if (stats !== undefined) return isWhiteout(stats) && this.#isOverlay ? undefined : {real, stats};
+    }
+    return undefined;
+  }
+
+  /** Names in a merged directory, in byte order. Empty where it is none. */
+  children(path: string): readonly string[] {
+    const seen = new Set<string>();
+    const names: string[] = [];
+    for (const directory of this.#directoriesOf(path)) {
+      for (const name of readdirSync(bytesOf(directory), {encoding: 'latin1'})) {
+        if (seen.has(name)) continue;
+        seen.add(name);
+        const stats = lstatOf(`${directory}/${name}`);
+        if (stats !== undefined && !(isWhiteout(stats) && this.#isOverlay)) names.push(name);
+      }
+    }
+    return names.sort();
+  }
+
+  /**
+   * The path that `path` comes to when every symlink is followed with the root as `/` (the last one only with `follow`),
+   * and what is there. Never outside. `located` is undefined where nothing is at the end or on the way; `path` then says
+   * where it would be. Throws BuildError NOT_FOUND for a loop of links or a file on the way.
+   */
+  resolve(path: string, follow: boolean): {readonly path: string; readonly located: Located | undefined} {
+    const todo = path.split('/').reverse();
+    let at: string[] = [];
+    let links = 0;
+    let located = this.lookup('');
+    while (todo.length > 0) {
+      const part = todo.pop() ?? '';
+      if (part === '' || part === '.') continue;
+      if (part === '..') {
+        at.pop();
+        located = this.lookup(at.join('/'));
+        continue;
+      }
+      at.push(part);
+      located = this.lookup(at.join('/'));
+      const isLast = todo.every((rest) => rest === '' || rest === '.');
+      if (located?.stats.isSymbolicLink() === true && (!isLast || follow)) {
+        if (++links > mostLinks) throw notFound(path, 'too many symbolic links');
+        const target = readlinkSync(bytesOf(located.real), {encoding: 'latin1'});
+        at.pop();
+        if (target.startsWith('/')) at = [];
+        todo.push(...target.split('/').reverse());
+        located = this.lookup(at.join('/'));
+      } else if (located !== undefined && !located.stats.isDirectory() && !isLast) {
+        throw notFound(path, `${quote(display(`/${at.join('/')}`))} is not a directory`);
+      }
+    }
+    return {path: at.join('/'), located};
+  }
+
+  get #isOverlay(): boolean {
+    return this.#directories.length > 1;
+  }
+
+  #directoriesOf(path: string): readonly string[] {
+    if (path === '') return this.#directories;
+    const known = this.#merged.get(path);
+    if (known !== undefined) return known;
+    const slash = path.lastIndexOf('/');
+    const name = path.slice(slash + 1);
+    const found: string[] = [];
+    for (const directory of this.#directoriesOf(slash === -1 ? '' : path.slice(0, slash))) {
+      const real = `${directory}/${name}`;
+      const stats = lstatOf(real);
+      if (stats === undefined) continue;
+      if (!stats.isDirectory()) break;
+      found.push(real);
+      if (this.#isOverlay && isOpaque(real, this.#prefix)) break;
+    }
+    this.#merged.set(path, found);
+    return found;
+  }
+}
+
+function notFound(path: string, why: string): BuildError {
+  return new BuildError('NOT_FOUND', `cannot resolve ${quote(display(path))} inside the image: ${why}`);
+}
+
+/** A path of an image or a stage, as ordinary text or bytes, resolved inside the merged tree of `directories` (topmost first). */
+export function resolveInRoot(
+  directories: readonly (string | Buffer)[],
+  path: string | Buffer,
+  options: {readonly follow: boolean; readonly prefix?: OverlayPrefix},
+): {readonly path: Buffer; readonly real: Buffer | undefined; readonly stats: Stats | undefined} {
+  const {path: at, located} = new LayerView(directories, options.prefix).resolve(byteString(path), options.follow);
+  return {
+    path: bytesOf(at),
+    real: located === undefined ? undefined : bytesOf(located.real),
+    stats: located?.stats,
+  };
+}

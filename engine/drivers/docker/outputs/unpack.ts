@@ -60,9 +60,6 @@ export async function unpackTar(
     for (const {path, header} of directories.reverse()) await setTimesAndMode(path, header);
   } catch (error) {
     signal.throwIfAborted();
-    await fed.catch((failure: unknown) => {
-      throw writeFailure(current, failure);
-    });
     throw writeFailure(current, error);
   }
   return {skipped};

@@ -1,0 +1,138 @@
+import type {EventSink} from '../../../progress/events.js';
+import type {Plan} from '../../../plan/plan.js';
+import type {Operation, Source, Stage, StageStep} from '../../../stages/graph.js';
+import type {BuildRequest, StepOutcome} from '../../driver.js';
+import {partsOf, type KeyParts} from './step-parts.js';
+import {emptyTree, type Tree} from './tree.js';
+
+/** What a step made: a snapshot, or none where it changed no file system. */
+export interface Result {
+  readonly snapshot: string;
+  readonly cached: boolean;
+  readonly reason?: string;
+  readonly seconds: number;
+}
+
+/** One step to be looked up or run. */
+export interface StepJob {
+  readonly stage: Stage;
+  readonly step: StageStep;
+  readonly key: string;
+  readonly parts: KeyParts;
+  readonly parent: Tree;
+  /** Trees of other stages and images that the step reads, by `sourceId`. */
+  readonly inputs: ReadonlyMap<string, Tree>;
+}
+
+/** What the solver needs done; how is not its business. */
+export interface SolverWork {
+  /** A base image or a named context as a tree. */
+  source(source: Source): Promise<Tree>;
+  /** Key of the content that COPY and ADD read. */
+  contentKey(operation: Operation, tree: Tree | undefined): Promise<unknown>;
+  /** The step's result, out of the store or by running it. */
+  result(job: StepJob, signal: AbortSignal): Promise<Result>;
+  /** Key of parts. */
+  key(parts: KeyParts): string;
+}
+
+export interface Solved {
+  /** Trees of the target and of the stages to keep, by index. */
+  readonly trees: ReadonlyMap<number, Tree>;
+  readonly steps: readonly StepOutcome[];
+}
+
+/** One name for one source. */
+export function sourceId(source: Source): string {
+  switch (source.kind) {
+    case 'stage':
+      return `stage:${source.index}`;
+    case 'image':
+      return `image:${source.reference}`;
+    case 'context':
+      return `context:${source.name}`;
+    case 'main-context':
+    case 'scratch':
+      return source.kind;
+    default:
+      throw new Error(`unreachable: ${String(source satisfies never)}`);
+  }
+}
+
+/**
+ * Walks the stages that the target and `request.keepStages` need: independent ones side by side, the steps of one in
+ * order. The first failure stops the others, and is what it rejects with once they have ended.
+ */
+export async function solve(
+  plan: Plan,
+  request: BuildRequest,
+  work: SolverWork,
+  events: EventSink,
+  signal: AbortSignal,
+): Promise<Solved> {
+  const {graph} = plan;
+  const steps: StepOutcome[] = [];
+  const trees = new Map<number, Promise<Tree>>();
+  const running = new Set<Promise<unknown>>();
+  const stop = new AbortController();
+  const either = AbortSignal.any([signal, stop.signal]);
+
+  const stageTree = (index: number): Promise<Tree> => {
+    const known = trees.get(index);
+    if (known !== undefined) return known;
+    const stage = graph.stages[index];
+    if (stage === undefined) throw new Error(`no stage ${index}`);
+    const tree = solveStage(stage);
+    trees.set(index, tree);
+    running.add(tree);
+    // Whoever waits for it sees the failure; this only keeps it from being unhandled, and stops the rest.
+    tree.catch((error: unknown) => stop.abort(error));
+    return tree;
+  };
+  const sourceTree = (source: Source): Promise<Tree> | undefined => {
+    if (source.kind === 'main-context') return undefined;
+    if (source.kind === 'scratch') return Promise.resolve(emptyTree);
+    return source.kind === 'stage' ? stageTree(source.index) : work.source(source);
+  };
+
+  async function solveStage(stage: Stage): Promise<Tree> {
+    // What later steps read is begun at once, not when its reader's turn has come.
+    for (const index of stage.needs) void stageTree(index);
+    let tree = (await sourceTree(stage.base)) ?? emptyTree;
+    if (stage.fromName !== undefined) events.emit({type: 'step-cached', step: stage.fromId, name: stage.fromName});
+    for (const step of stage.steps) {
+      if (step.operation.kind === 'config') continue;
+      either.throwIfAborted();
+      tree = await solveStep(stage, step, tree);
+    }
+    return tree;
+  }
+
+  async function solveStep(stage: Stage, step: StageStep, parent: Tree): Promise<Tree> {
+    const inputs = new Map<string, Tree>();
+    const parts = await partsOf(step, graph, request, async (source, operation, mount) => {
+      const tree = await sourceTree(source);
+      if (tree !== undefined) inputs.set(sourceId(source), tree);
+      return mount !== undefined && tree !== undefined ? tree.key : work.contentKey(operation, tree);
+    });
+    const key = work.key({...parts, parent: parent.key});
+    const result = await work.result({stage, step, key, parts, parent, inputs}, either);
+    const {cached, seconds, snapshot} = result;
+    steps.push({step: step.id, name: step.name, stage: stage.label, line: step.line, cached, seconds});
+    return {
+      key,
+      layers: [...parent.layers, {kind: 'step', snapshot, below: parent.chain}],
+      chain: async () => [...(await parent.chain()), snapshot],
+    };
+  }
+
+  try {
+    const wanted = [...new Set([graph.target, ...request.keepStages])];
+    const found = await Promise.all(wanted.map(async (index) => [index, await stageTree(index)] as const));
+    return {trees: new Map(found), steps};
+  } catch (error) {
+    stop.abort(error);
+    await Promise.allSettled(running);
+    throw error;
+  }
+}

@@ -2,9 +2,11 @@ import {readFile} from 'node:fs/promises';
 import {createRedactor, type Redactor} from '../base/redact.js';
 import {writeBeside} from '../base/write-beside.js';
 import type {Driver} from '../drivers/driver.js';
+import {completePlan} from '../job/complete-plan.js';
 import {metadataOf} from '../job/metadata.js';
 import {readPast, rememberBuild} from '../job/past.js';
 import {runJob} from '../job/run.js';
+import type {Plan} from '../plan/plan.js';
 import {secretValues} from '../plan/secrets.js';
 import {collectSteps} from '../progress/collect-steps.js';
 import type {EventSink} from '../progress/events.js';
@@ -54,8 +56,10 @@ export async function buildCommand(
     for (const message of job.notes) progress.emit({type: 'note', message});
     const driver = await chooseDriver(flags.driver, terminal, signal);
     const credentials = credentialsOf(terminal, redactor, signal);
-    const result = await remembered(root, job, driver, progress, signal, (events) =>
-      runJob(opened, opened.plan, {driver, credentials, events, now: () => performance.now()}, signal),
+    const plan = await completePlan(opened, driver, credentials, progress, signal);
+    learnPlanSecrets(redactor, plan);
+    const result = await remembered(root, opened, plan, driver, progress, signal, (events) =>
+      runJob(opened, plan, {driver, credentials, events, now: () => performance.now()}, signal),
     );
     await writeFiles(flags, result);
     progress.close();
@@ -80,6 +84,7 @@ export async function buildCommand(
 async function remembered<T>(
   root: string,
   job: OpenedJob,
+  plan: Plan,
   driver: Driver,
   progress: Progress,
   signal: AbortSignal,
@@ -96,7 +101,7 @@ async function remembered<T>(
     const {steps, seconds} = collected.summary();
     const succeeded = steps.filter(({error}) => error === undefined);
     const build = {driver: driver.name, seconds, outcome, steps: succeeded};
-    const note = await rememberBuild(root, job, job.plan, build, new AbortController().signal);
+    const note = await rememberBuild(root, job, plan, build, new AbortController().signal);
     if (note !== undefined) progress.emit({type: 'note', message: note});
   }
 }
@@ -108,6 +113,10 @@ async function learnSecrets(redactor: Redactor, {settings, plan}: OpenedJob): Pr
     // A file that is not there is an error when a step asks for it.
     else redactor.add(await readFile(source.path, 'utf8').catch(() => ''));
   }
+  learnPlanSecrets(redactor, plan);
+}
+
+function learnPlanSecrets(redactor: Redactor, plan: Plan): void {
   for (const value of secretValues(plan.graph)) redactor.add(value);
 }
 

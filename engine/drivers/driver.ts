@@ -1,4 +1,6 @@
 import type {BuildContext} from '../context/context.js';
+import type {ImageConfig} from '../oci/config.js';
+import type {Platform} from '../oci/platform.js';
 import type {Plan} from '../plan/plan.js';
 import type {EventSink} from '../progress/events.js';
 import type {RegistryCredentials} from '../registry/credentials.js';
@@ -89,6 +91,16 @@ export interface Built {
 
 export interface Driver {
   readonly name: 'docker' | 'embedded' | 'buildkit';
+  /**
+   * Configs of external images by reference, as far as they are needed before the build (embedded: all) or at hand
+   * (docker: those the daemon has). What is not found is left out: the build says it better.
+   */
+  imageConfigs(
+    references: readonly string[],
+    request: Pick<BuildRequest, 'pull' | 'credentials'> & {readonly platform: Platform},
+    events: EventSink,
+    signal: AbortSignal,
+  ): Promise<ReadonlyMap<string, ImageConfig>>;
   /** Rejects with BuildError, or the signal's reason when aborted; leaves no container, mount or temporary image. */
   build(plan: Plan, request: BuildRequest, events: EventSink, signal: AbortSignal): Promise<Built>;
   /** Tar stream of `path` in a built stage (its index). Rejects with NOT_FOUND if it is absent. The stage is never run. */

@@ -1,5 +1,6 @@
 import type {BuildRequest, Driver} from '../drivers/driver.js';
 import type {EventSink} from '../progress/events.js';
+import {completePlan} from './complete-plan.js';
 import {prepareJob} from './prepare.js';
 import {runJob, type JobResult} from './run.js';
 import type {JobSettings} from './settings.js';
@@ -58,7 +59,8 @@ export async function build(
   const credentials = options.credentials ?? (() => Promise.resolve(undefined));
   const job = await prepareJob({...defaults, ...settings}, stdin, signal);
   try {
-    return await runJob(job, job.plan, {driver, credentials, events, now: () => performance.now()}, signal);
+    const plan = await completePlan(job, driver, credentials, events, signal);
+    return await runJob(job, plan, {driver, credentials, events, now: () => performance.now()}, signal);
   } finally {
     await job.close();
   }

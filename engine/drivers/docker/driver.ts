@@ -35,6 +35,10 @@ export function createDockerDriver(endpoint: DockerEndpoint, options: DockerDriv
   const held = new WeakMap<Built, Held>();
   return {
     name: 'docker',
+    async imageConfigs(references, _request, _events, signal) {
+      const {localImageConfigs} = await import('./image-configs.js');
+      return localImageConfigs(endpoint, references, signal);
+    },
     async build(plan, asked, events, signal) {
       const daemon = await openDaemon(endpoint, signal);
       try {

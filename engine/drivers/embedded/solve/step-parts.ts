@@ -11,7 +11,10 @@ const valuesOf = (bindings: readonly Binding[]): Readonly<Record<string, string>
   Object.fromEntries(bindings.flatMap(({name, value}) => (value === undefined ? [] : [[name, value] as const])));
 
 /** The network RUN gets: the instruction's own, else the request's. */
-export function networkOf(operation: Extract<Operation, {kind: 'run'}>, request: BuildRequest): 'default' | 'none' | 'host' {
+export function networkOf(
+  operation: Extract<Operation, {kind: 'run'}>,
+  request: BuildRequest,
+): 'default' | 'none' | 'host' {
   return operation.network === 'default' ? request.network : operation.network;
 }
 
@@ -53,7 +56,15 @@ export async function partsOf(
     case 'copy':
     case 'add': {
       const {kind, source, sources, files, ...flags} = operation;
-      return {recipe, platform, operation: kind, sources, files, flags, content: await sourceKey(source, operation, undefined)};
+      return {
+        recipe,
+        platform,
+        operation: kind,
+        sources,
+        files,
+        flags,
+        content: await sourceKey(source, operation, undefined),
+      };
     }
     case 'workdir':
       return {recipe, operation: 'workdir', path: operation.path};

@@ -1,0 +1,45 @@
+import type {ContainerConfig, ImageConfig} from '../../oci/config.js';
+import {openDaemon} from './daemon.js';
+import type {DockerEndpoint} from './endpoint.js';
+import {statusOf} from './stage-images.js';
+
+/**
+ * Configs of the images that the daemon has, by reference as given. Nothing is pulled; what it does not have is left out.
+ * Rejects as the daemon does where it is gone.
+ */
+export async function localImageConfigs(
+  endpoint: DockerEndpoint,
+  references: readonly string[],
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, ImageConfig>> {
+  const configs = new Map<string, ImageConfig>();
+  if (references.length === 0) return configs;
+  const daemon = await openDaemon(endpoint, signal);
+  try {
+    const client = await daemon.client();
+    await Promise.all(
+      references.map(async (reference) => {
+        try {
+          const found = await client.getImage(reference).inspect();
+          configs.set(reference, {
+            architecture: found.Architecture,
+            os: found.Os,
+            config: withoutNulls(found.Config),
+            rootfs: {type: 'layers', diff_ids: found.RootFS.Layers ?? []},
+          });
+        } catch (error) {
+          // 404: not here; 400: no reference that this daemon understands.
+          if (statusOf(error) === undefined) throw error;
+        }
+      }),
+    );
+    return configs;
+  } finally {
+    daemon.close();
+  }
+}
+
+/** The daemon writes null for what is not set; the image's own config leaves it out. */
+function withoutNulls(config: object): ContainerConfig {
+  return Object.fromEntries(Object.entries(config).filter(([, value]) => value !== null)) as ContainerConfig;
+}

@@ -24,7 +24,7 @@ export async function localImageConfigs(
           configs.set(reference, {
             architecture: found.Architecture,
             os: found.Os,
-            config: withoutNulls(found.Config),
+            config: imagePart(found.Config),
             rootfs: {type: 'layers', diff_ids: found.RootFS.Layers ?? []},
           });
         } catch (error) {
@@ -39,7 +39,12 @@ export async function localImageConfigs(
   }
 }
 
-/** The daemon writes null for what is not set; the image's own config leaves it out. */
-function withoutNulls(config: object): ContainerConfig {
-  return Object.fromEntries(Object.entries(config).filter(([, value]) => value !== null)) as ContainerConfig;
+const keys = [
+  ...['User', 'ExposedPorts', 'Env', 'Entrypoint', 'Cmd', 'Volumes', 'WorkingDir', 'Labels', 'StopSignal'],
+  ...['ArgsEscaped', 'Healthcheck', 'OnBuild', 'Shell'],
+];
+
+/** The daemon answers with fields of containers too, and null for what is not set. */
+function imagePart(config: object): ContainerConfig {
+  return Object.fromEntries(Object.entries(config).filter(([key, value]) => keys.includes(key) && value !== null));
 }

@@ -48,7 +48,7 @@ export async function chooseDriver(name: string, terminal: Terminal, signal: Abo
   const endpoint = name === 'embedded' ? undefined : await reachableDaemon(terminal, name === 'docker', signal);
   if (endpoint !== undefined) {
     const {createDockerDriver} = await import('../drivers/docker/driver.js');
-    return createDockerDriver(endpoint);
+    return createDockerDriver(endpoint, {stdout: terminal.answerStream});
   }
   throw new BuildError('DAEMON_UNREACHABLE', 'no Docker daemon answers', {
     remedy: 'Start one (in a checkout of build-image: scripts/dockerd start), or name it with DOCKER_HOST.',

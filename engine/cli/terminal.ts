@@ -1,7 +1,11 @@
+import type {Writable} from 'node:stream';
+
 /** What the process offers to a command; a test passes its own. */
 export interface Terminal {
   /** Standard output: the answer only. */
   answer(text: string): void;
+  /** The same for bytes: an output whose destination is `-`. */
+  readonly answerStream: Writable;
   /** Standard error: progress and errors. */
   error(text: string): void;
   readonly environment: Readonly<Record<string, string | undefined>>;
@@ -25,6 +29,7 @@ export function systemTerminal(): Terminal {
   });
   return {
     answer: (text) => void process.stdout.write(text),
+    answerStream: process.stdout,
     error: (text) => void process.stderr.write(text),
     environment: process.env,
     directory: process.cwd(),

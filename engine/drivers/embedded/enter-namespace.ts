@@ -1,0 +1,110 @@
+import {type ChildProcess, spawn, type StdioOptions} from 'node:child_process';
+import {once} from 'node:events';
+import {BuildError, hasErrno, messageOf} from '../../base/errors.js';
+import {namespaceRefusal} from './namespace-refusal.js';
+
+export interface NamespaceOptions {
+  /** Of the caller; false: a user namespace with the caller's subordinate ids is made first. */
+  readonly root: boolean;
+  readonly args?: readonly string[];
+  /** For Node itself: `--max-old-space-size=…`. */
+  readonly nodeOptions?: readonly string[];
+  readonly signal: AbortSignal;
+}
+
+/** A Node process in namespaces of its own; messages go both ways by structured clone. */
+export interface NamespacedProcess {
+  /** `send`, `on('message')`, `disconnect`. */
+  readonly channel: ChildProcess;
+  /** The exit status, or 128 and the signal's number, when the process and all it started have ended. */
+  readonly ended: Promise<number>;
+  /** Ends it and everything it started, at once. Idempotent; resolves when all is gone. */
+  kill(): Promise<void>;
+}
+
+const mostErrorText = 8192;
+
+/**
+ * Starts `node script` as process 1 of new mount and pid namespaces, with a /proc of its own. Nothing outlives it: where it, its
+ * parent or the process between them dies, even by SIGKILL, the kernel ends all its processes and takes its mounts
+ * away. Resolves when the script has called `namespaceReady`. Rejects with KERNEL_REFUSED or TOOL_MISSING and the remedy.
+ */
+export async function enterNamespace(script: string, options: NamespaceOptions): Promise<NamespacedProcess> {
+  options.signal.throwIfAborted();
+  const [program, ...args] = command(script, options);
+  const stdio: StdioOptions = ['ignore', 'inherit', 'pipe', 'ipc'];
+  const child = spawn(program, args, {stdio, serialization: 'advanced'});
+  let errors = '';
+  child.stderr?.on('data', (chunk: Buffer) => {
+    if (errors.length < mostErrorText) errors += chunk.toString();
+  });
+  const ended = new Promise<number | Error>((resolve) => {
+    child.on('error', resolve);
+    child.on('close', (code, name) => resolve(code ?? 128 + (name === 'SIGKILL' ? 9 : 15)));
+  });
+  const kill = async () => {
+    child.kill('SIGKILL');
+    await ended;
+  };
+  const onAbort = () => child.kill('SIGKILL');
+  options.signal.addEventListener('abort', onAbort, {once: true});
+  try {
+    const outcome = await Promise.race([ready(child), ended]);
+    options.signal.throwIfAborted();
+    if (outcome === 'ready') return {channel: child, ended: ended.then(numberOf), kill};
+    if (hasErrno(outcome, 'ENOENT')) {
+      throw new BuildError('TOOL_MISSING', `${program} is not installed`, {
+        remedy: 'Install it: apt-get install util-linux',
+      });
+    }
+    const detail = outcome instanceof Error ? messageOf(outcome) : errors.trim() || `exit status ${outcome}`;
+    throw namespaceRefusal(options.root, detail);
+  } catch (error) {
+    await kill();
+    throw error;
+  } finally {
+    options.signal.removeEventListener('abort', onAbort);
+  }
+}
+
+async function ready(child: ChildProcess): Promise<'ready'> {
+  for (;;) {
+    const [message] = (await once(child, 'message')) as [unknown];
+    if (message === readyMessage) return 'ready';
+  }
+}
+
+const readyMessage = 'namespace-ready';
+const numberOf = (outcome: number | Error) => (outcome instanceof Error ? 1 : outcome);
+
+function command(script: string, {root, args = [], nodeOptions = []}: NamespaceOptions): [string, ...string[]] {
+  return [
+    // unshare ends its child when it dies, but nothing would end unshare itself.
+    'setpriv',
+    '--pdeathsig',
+    'KILL',
+    'unshare',
+    ...(root ? [] : ['--user', '--map-root-user', '--map-auto']),
+    '--mount',
+    '--pid',
+    '--fork',
+    '--kill-child',
+    '--mount-proc',
+    process.execPath,
+    ...nodeOptions,
+    script,
+    ...args,
+  ];
+}
+
+/**
+ * Called by the script first: tells the parent that the namespaces are there, and ends this process when the parent goes.
+ * Process 1 of a namespace has no default for signals, so that those of a terminal are left to the parent.
+ */
+export function namespaceReady(): void {
+  process.on('disconnect', () => process.exit(1));
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => undefined);
+  // Files of the image that are made for the runtime do not vary with the caller's mask.
+  process.umask(0o022);
+  process.send?.(readyMessage);
+}

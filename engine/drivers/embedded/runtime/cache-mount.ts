@@ -1,0 +1,107 @@
+import {spawnSync} from 'node:child_process';
+import {createHash} from 'node:crypto';
+import {chmodSync, chownSync, closeSync, existsSync, mkdirSync, openSync, renameSync, rmSync} from 'node:fs';
+import {join} from 'node:path';
+import {setTimeout as sleep} from 'node:timers/promises';
+import {BuildError, hasErrno} from '../../../base/errors.js';
+import {syscalls} from '../../../base/syscalls.js';
+import {resolveInRoot} from './in-root.js';
+import type {StepMount} from './step-mounts.js';
+
+export type CacheMount = Extract<StepMount, {type: 'cache'}>;
+
+export interface OpenCache {
+  readonly directory: string;
+  /** Gives the lock back. Idempotent. */
+  release(): void;
+}
+
+/** How often a cache that is in use is asked for again, in ms. */
+const pollInterval = 25;
+
+/**
+ * The directory of a cache mount, made where there is none, and held: `shared` with other users, `locked` when nobody else has
+ * it (waits), `private` a copy of its own where another has it. The kernel gives the locks back when a process dies.
+ * Layout: `<store>/<hash of id and attributes>/<number>/{lock,data}`.
+ */
+export async function openCache(mount: CacheMount, signal: AbortSignal): Promise<OpenCache> {
+  const {id, uid, gid, mode, initial} = mount;
+  const identity = JSON.stringify([id, uid ?? 0, gid ?? 0, mode ?? 0o755, initial?.key ?? null, initial?.path ?? null]);
+  const top = join(mount.store, createHash('sha256').update(identity).digest('hex').slice(0, 32));
+  for (let number = 0; ;) {
+    signal.throwIfAborted();
+    const place = join(top, String(number));
+    const descriptor = hold(place, mount.sharing === 'shared' ? 'shared' : 'exclusive');
+    if (descriptor !== undefined) {
+      try {
+        await populate(place, mount, descriptor, signal);
+        return {directory: join(place, 'data'), release: once(() => closeSync(descriptor))};
+      } catch (error) {
+        closeSync(descriptor);
+        throw error;
+      }
+    }
+    if (mount.sharing === 'locked') await sleep(pollInterval, undefined, {signal});
+    else number++;
+  }
+}
+
+/** The locked descriptor of a place, or undefined where another holds it. */
+function hold(place: string, kind: 'shared' | 'exclusive'): number | undefined {
+  mkdirSync(place, {recursive: true, mode: 0o700});
+  const descriptor = openSync(join(place, 'lock'), 'a', 0o600);
+  try {
+    if (syscalls().lock(descriptor, kind, false)) return descriptor;
+  } catch (error) {
+    closeSync(descriptor);
+    throw error;
+  }
+  closeSync(descriptor);
+  return undefined;
+}
+
+/** Makes `data` in one move, so that a run that dies half-way leaves none. Two that share a place may both make it. */
+async function populate(place: string, mount: CacheMount, descriptor: number, signal: AbortSignal): Promise<void> {
+  const data = join(place, 'data');
+  if (existsSync(data)) return;
+  const made = join(place, `new.${process.pid}.${descriptor}`);
+  rmSync(made, {recursive: true, force: true});
+  mkdirSync(made, {mode: 0o755});
+  try {
+    if (mount.initial === undefined) {
+      chmodSync(made, mount.mode ?? 0o755);
+    } else {
+      copyTree(resolveInRoot(mount.initial.root, mount.initial.path), made);
+      if (mount.mode !== undefined) chmodSync(made, mount.mode);
+    }
+    if (mount.initial === undefined || mount.uid !== undefined || mount.gid !== undefined) {
+      chownSync(made, mount.uid ?? 0, mount.gid ?? 0);
+    }
+    signal.throwIfAborted();
+    renameSync(made, data);
+  } catch (error) {
+    rmSync(made, {recursive: true, force: true});
+    if (!hasErrno(error, 'ENOTEMPTY', 'EEXIST')) throw error;
+  }
+  return Promise.resolve();
+}
+
+function copyTree(from: string, to: string): void {
+  const {status, stderr} = spawnSync('cp', ['-a', '--reflink=auto', '--', `${from}/.`, to], {encoding: 'utf8'});
+  if (status === 0) return;
+  throw new BuildError(
+    'STEP_FAILED',
+    `the cache mount's source cannot be copied: ${stderr.trim().split('\n')[0] ?? ''}`,
+    {
+      remedy: 'The source of a cache mount is a directory of the stage or context that `from` names.',
+    },
+  );
+}
+
+function once(task: () => void): () => void {
+  let done = false;
+  return () => {
+    if (!done) task();
+    done = true;
+  };
+}

@@ -1,0 +1,148 @@
+import {spawn} from 'node:child_process';
+import {readFileSync, rmSync} from 'node:fs';
+import {join} from 'node:path';
+import {StringDecoder} from 'node:string_decoder';
+import {setTimeout as sleep} from 'node:timers/promises';
+import {hasErrno} from '../../../base/errors.js';
+import type {OciRuntime} from './detect.js';
+
+/** Takes what the step prints, decoded as UTF-8; never throws. */
+export type LogSink = (stream: 'stdout' | 'stderr', text: string) => void;
+
+export interface ContainerRun {
+  readonly runtime: OciRuntime;
+  readonly rootless: boolean;
+  /** Has `config.json`; the pid file and the runtime's log are written here. */
+  readonly bundle: string;
+  /** The runtime's state directory. */
+  readonly state: string;
+  readonly id: string;
+  readonly log: LogSink;
+  /** Bytes of output that are passed on; the rest is dropped and said. */
+  readonly logLimit: number;
+  readonly signal: AbortSignal;
+}
+
+export interface ContainerEnd {
+  /** Of process 1; 128 and the signal's number where it was killed. */
+  readonly status: number;
+  /** What the runtime said where it could not start the process. */
+  readonly failure: string | undefined;
+}
+
+/** How long after a kill the pid file is waited for, in ms. */
+const patience = 500;
+
+/**
+ * Runs the container in `bundle` to its end. On abort its process 1 gets SIGKILL, and with it all processes of its pid
+ * namespace; resolves as for any other end, and the caller looks at the signal.
+ */
+export async function runContainer(run: ContainerRun): Promise<ContainerEnd> {
+  const {runtime, bundle, state, id, signal} = run;
+  const pidFile = join(bundle, 'pid');
+  const logFile = join(bundle, 'runtime.log');
+  rmSync(pidFile, {force: true});
+  rmSync(logFile, {force: true});
+  const child = spawn(
+    runtime.path,
+    [...globalOptions(run, logFile), 'run', '--bundle', bundle, '--pid-file', pidFile, id],
+    {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      // Beside the caller's group: a Ctrl-C of the terminal is the caller's to handle.
+      detached: true,
+    },
+  );
+  const output = limitedLog(run.log, run.logLimit);
+  for (const stream of ['stdout', 'stderr'] as const) {
+    forward(child[stream], (text) => {
+      output(stream, text);
+    });
+  }
+  let over = false;
+  const ended = new Promise<number>((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (code, name) => {
+      over = true;
+      resolve(code ?? (name === 'SIGKILL' ? 137 : 143));
+    });
+  });
+  const stop = async () => {
+    const start = Date.now();
+    while (!over && Date.now() - start < patience) {
+      if (killContainer(pidFile)) return;
+      await sleep(5);
+    }
+    child.kill('SIGKILL');
+  };
+  const onAbort = () => void stop();
+  if (signal.aborted) onAbort();
+  signal.addEventListener('abort', onAbort, {once: true});
+  try {
+    const status = await ended;
+    return {status, failure: status === 0 ? undefined : failureIn(logFile)};
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+    rmSync(join(state, id), {recursive: true, force: true});
+  }
+}
+
+function globalOptions({runtime, rootless, state}: ContainerRun, logFile: string): readonly string[] {
+  const common = ['--root', state, '--log', logFile, '--log-format', 'json'];
+  if (runtime.kind === 'crun') return ['--cgroup-manager=disabled', ...common];
+  return [...(rootless ? ['--rootless=true'] : []), ...common];
+}
+
+/** False where the container has no process yet. */
+function killContainer(pidFile: string): boolean {
+  let pid: number;
+  try {
+    pid = Number(readFileSync(pidFile, 'utf8'));
+  } catch {
+    return false;
+  }
+  if (!Number.isSafeInteger(pid) || pid <= 1) return false;
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    if (!hasErrno(error, 'ESRCH')) throw error;
+  }
+  return true;
+}
+
+function forward(from: NodeJS.ReadableStream, write: (text: string) => void): void {
+  const decoder = new StringDecoder('utf8');
+  from.on('data', (chunk: Buffer) => write(decoder.write(chunk)));
+  from.on('end', () => write(decoder.end()));
+}
+
+/** Both streams count together, as in BuildKit. */
+function limitedLog(log: LogSink, limit: number): LogSink {
+  let left = limit;
+  return (stream, text) => {
+    if (left <= 0 || text === '') return;
+    const shown = text.length > left ? text.slice(0, left) : text;
+    left -= text.length;
+    log(stream, shown);
+    if (left <= 0) log(stream, `\n[output clipped: the step printed more than ${limit} characters]\n`);
+  };
+}
+
+/** The last error in the runtime's log; undefined where the program itself ended so. */
+function failureIn(logFile: string): string | undefined {
+  let text: string;
+  try {
+    text = readFileSync(logFile, 'utf8');
+  } catch {
+    return undefined;
+  }
+  let failure: string | undefined;
+  for (const line of text.split('\n')) {
+    try {
+      const entry = JSON.parse(line) as {level?: unknown; msg?: unknown};
+      if (typeof entry.msg === 'string' && entry.level !== 'warning') failure = entry.msg;
+    } catch {
+      // not an entry
+    }
+  }
+  return failure;
+}

@@ -1,0 +1,185 @@
+import {chmodSync, chownSync, mkdirSync, statSync, writeFileSync} from 'node:fs';
+import {join} from 'node:path';
+import {BuildError, quote} from '../../../base/errors.js';
+import {mountFlags, syscalls, unmountFlags} from '../../../base/syscalls.js';
+import {openCache} from './cache-mount.js';
+import {resolveInRoot} from './in-root.js';
+import type {SpecMount} from './spec.js';
+import {forwardSocket, startAgent} from './ssh-agent.js';
+import type {StepMount} from './step-mounts.js';
+
+export interface PreparedMounts {
+  readonly mounts: readonly SpecMount[];
+  /** `NAME=value` of secrets, and SSH_AUTH_SOCK. */
+  readonly env: readonly string[];
+  /** Unmounts and unlocks, last first. Idempotent. */
+  release(): Promise<void>;
+}
+
+export interface MountPlace {
+  /** Of this step alone; on a file system that can hold the upper directory of an overlay. */
+  readonly scratch: string;
+  readonly rootless: boolean;
+  readonly signal: AbortSignal;
+}
+
+type Of<Type extends StepMount['type']> = Extract<StepMount, {type: Type}>;
+
+/** Makes ready what the mounts need. Rejects with BuildError, and has released everything then. */
+export async function prepareMounts(
+  wanted: readonly StepMount[],
+  script: {readonly name: string; readonly content: string} | undefined,
+  place: MountPlace,
+): Promise<PreparedMounts> {
+  const releases: (() => void | Promise<void>)[] = [];
+  const release = async () => {
+    for (let task = releases.pop(); task !== undefined; task = releases.pop()) await task();
+  };
+  const memory = memoryDirectory(place, releases);
+  const mounts: SpecMount[] = [];
+  const env: string[] = [];
+  let sockets = 0;
+  try {
+    if (script !== undefined) mounts.push(scriptMount(script, memory()));
+    for (const [index, mount] of wanted.entries()) {
+      switch (mount.type) {
+        case 'bind':
+          mounts.push(bindMount(mount, join(place.scratch, `bind${index}`), place.rootless, releases));
+          break;
+        case 'cache': {
+          const cache = await openCache(mount, place.signal);
+          releases.push(() => cache.release());
+          mounts.push(bound(mount.target, cache.directory, mount.readOnly));
+          break;
+        }
+        case 'tmpfs':
+          mounts.push(tmpfsMount(mount));
+          break;
+        case 'secret':
+          if (mount.target !== undefined) mounts.push(secretMount(mount, mount.target, join(memory(), String(index))));
+          if (mount.env !== undefined) env.push(`${mount.env}=${Buffer.from(mount.value).toString()}`);
+          break;
+        case 'ssh': {
+          const target = mount.target ?? `/run/buildkit/ssh_agent.${sockets}`;
+          mounts.push(await sshMount(mount, target, join(memory(), String(index)), place.signal, releases));
+          if (sockets++ === 0) env.push(`SSH_AUTH_SOCK=${target}`);
+          break;
+        }
+        default:
+          throw new Error(`unreachable: ${JSON.stringify(mount satisfies never)}`);
+      }
+    }
+    return {mounts, env, release};
+  } catch (error) {
+    await release();
+    throw error;
+  }
+}
+
+/** A tmpfs, mounted at the first use: what is secret is never written to a disk. */
+function memoryDirectory({scratch}: MountPlace, releases: (() => void)[]): () => string {
+  let directory: string | undefined;
+  return () => {
+    if (directory === undefined) {
+      directory = join(scratch, 'memory');
+      const path = directory;
+      mkdirSync(path, {recursive: true, mode: 0o700});
+      const flags = mountFlags.noSuid | mountFlags.noDevices;
+      syscalls().mount('tmpfs', path, 'tmpfs', flags, 'mode=0755,size=64m');
+      releases.push(() => syscalls().unmount(path, unmountFlags.detach));
+    }
+    return directory;
+  };
+}
+
+const bound = (destination: string, source: string, readOnly: boolean, more: readonly string[] = []): SpecMount => ({
+  destination,
+  type: 'bind',
+  source,
+  options: ['rbind', 'rprivate', readOnly ? 'ro' : 'rw', ...more],
+});
+
+/** `RUN <<EOF` with `#!`: BuildKit shows the text as an executable file under /dev/pipes. */
+function scriptMount({name, content}: {readonly name: string; readonly content: string}, memory: string): SpecMount {
+  const directory = join(memory, 'pipes');
+  mkdirSync(directory, {mode: 0o755});
+  const path = join(directory, name);
+  writeFileSync(path, content, {flag: 'wx'});
+  chmodSync(path, 0o755);
+  return bound('/dev/pipes', directory, true);
+}
+
+function bindMount(mount: Of<'bind'>, scratch: string, rootless: boolean, releases: (() => void)[]): SpecMount {
+  const root = mount.readOnly ? mount.root : discardedWrites(mount.root, scratch, rootless, releases);
+  const source = resolveInRoot(root, mount.path);
+  if (statSync(source, {throwIfNoEntry: false}) === undefined) {
+    throw new BuildError(
+      'STEP_FAILED',
+      `the source ${quote(mount.path)} of the mount at ${mount.target} does not exist`,
+      {
+        remedy: 'The source of a bind mount is a path in the stage or context that `from` names.',
+      },
+    );
+  }
+  return bound(mount.target, source, mount.readOnly);
+}
+
+/** An overlay over the source: the step writes to its upper directory, which nobody reads. */
+function discardedWrites(root: string, scratch: string, rootless: boolean, releases: (() => void)[]): string {
+  const [upper, work, merged] = ['upper', 'work', 'merged'].map((name) => join(scratch, name)) as [
+    string,
+    string,
+    string,
+  ];
+  for (const directory of [upper, work, merged]) mkdirSync(directory, {recursive: true});
+  const {mode, uid, gid} = statSync(root);
+  chownSync(upper, uid, gid);
+  chmodSync(upper, mode & 0o7777);
+  syscalls().mountOverlay(
+    merged,
+    [
+      ['lowerdir', root.replace(/[\\:]/g, '\\$&')],
+      ['upperdir', upper],
+      ['workdir', work],
+      ['volatile', undefined],
+      ...(rootless ? ([['userxattr', undefined]] as const) : []),
+    ],
+    0,
+  );
+  releases.push(() => syscalls().unmount(merged, unmountFlags.detach));
+  return merged;
+}
+
+const tmpfsMount = ({target, size}: Of<'tmpfs'>): SpecMount => ({
+  destination: target,
+  type: 'tmpfs',
+  source: 'tmpfs',
+  options: ['nosuid', ...(size === undefined ? [] : [`size=${size}`])],
+});
+
+function secretMount({value, mode, uid, gid}: Of<'secret'>, target: string, path: string): SpecMount {
+  writeFileSync(path, value, {flag: 'wx', mode: 0o600});
+  chownSync(path, uid ?? 0, gid ?? 0);
+  chmodSync(path, mode ?? 0o400);
+  return bound(target, path, true, ['nosuid', 'nodev', 'noexec']);
+}
+
+async function sshMount(
+  mount: Of<'ssh'>,
+  target: string,
+  directory: string,
+  signal: AbortSignal,
+  releases: (() => void | Promise<void>)[],
+): Promise<SpecMount> {
+  mkdirSync(directory, {mode: 0o700});
+  let agent = 'socket' in mount.agent ? mount.agent.socket : undefined;
+  if ('keys' in mount.agent) {
+    const started = await startAgent(mount.agent.keys, directory, signal);
+    releases.push(() => started.close());
+    agent = started.path;
+  }
+  const owner = {mode: mount.mode ?? 0o600, uid: mount.uid ?? 0, gid: mount.gid ?? 0};
+  const forwarded = await forwardSocket(join(directory, 'forward.sock'), agent ?? '', owner);
+  releases.push(() => forwarded.close());
+  return bound(target, forwarded.path, false);
+}

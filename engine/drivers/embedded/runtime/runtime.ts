@@ -1,0 +1,104 @@
+import {mkdirSync, readFileSync, rmSync} from 'node:fs';
+import {join} from 'node:path';
+import {BuildError} from '../../../base/errors.js';
+import {defaultCapabilities, heldCapabilities} from './capabilities.js';
+import {prepareCgroups} from './cgroups.js';
+import {detectRuntime, type OciRuntime} from './detect.js';
+import {openFilesLimit} from './limits.js';
+import {compiledFilter} from './seccomp/compile.js';
+import {ociSeccomp} from './seccomp/oci-profile.js';
+import type {Architecture} from './seccomp/profile.js';
+import type {SpecInput} from './spec.js';
+
+export interface RuntimeOptions {
+  /** Of this process alone; on a file system that can hold the upper directory of an overlay. Made where it is missing. */
+  readonly workDirectory: string;
+  /** Shared by all builds: compiled filters. */
+  readonly cacheDirectory: string;
+  /** The process is in a user namespace of an ordinary user. */
+  readonly rootless: boolean;
+  /** Instead of what `detectRuntime` finds. */
+  readonly program?: OciRuntime;
+}
+
+/** What all steps of one executor share. */
+export interface StepRuntime {
+  readonly kind: OciRuntime['kind'];
+  readonly program: OciRuntime;
+  readonly rootless: boolean;
+  readonly workDirectory: string;
+  readonly stateDirectory: string;
+  readonly capabilities: readonly string[];
+  readonly allCapabilities: readonly string[];
+  readonly cgroup: boolean;
+  /** Hard limit. */
+  readonly openFiles: number;
+  readonly seccomp: SpecInput['seccomp'];
+  /** The number of a bundle that no other step uses now. */
+  takeSlot(): number;
+  returnSlot(slot: number): void;
+  /** The kernel has killed a process for lack of memory since the last call. */
+  outOfMemory(): boolean;
+}
+
+/**
+ * Looks for the runtime and makes ready what steps share. Must run in a mount namespace of the executor's own: it changes
+ * mounts. Throws RUNTIME_MISSING, UNSUPPORTED.
+ */
+export function openRuntime(options: RuntimeOptions): StepRuntime {
+  const program = options.program ?? detectRuntime();
+  const {workDirectory, rootless} = options;
+  const stateDirectory = join(workDirectory, 'state');
+  rmSync(stateDirectory, {recursive: true, force: true});
+  mkdirSync(stateDirectory, {recursive: true, mode: 0o700});
+  const slots = new Set<number>();
+  let killed = oomKills();
+  return {
+    kind: program.kind,
+    program,
+    rootless,
+    workDirectory,
+    stateDirectory,
+    capabilities: defaultCapabilities,
+    allCapabilities: heldCapabilities(readFileSync('/proc/self/status', 'utf8')),
+    cgroup: program.kind === 'crun' ? prepareCgroups(rootless) : true,
+    openFiles: openFilesLimit(readFileSync('/proc/self/limits', 'utf8')),
+    seccomp: filterFor(program, options.cacheDirectory),
+    takeSlot() {
+      let slot = 0;
+      while (slots.has(slot)) slot++;
+      slots.add(slot);
+      return slot;
+    },
+    returnSlot: (slot) => void slots.delete(slot),
+    outOfMemory() {
+      const before = killed;
+      killed = oomKills();
+      return killed > before;
+    },
+  };
+}
+
+function filterFor(program: OciRuntime, cacheDirectory: string): SpecInput['seccomp'] {
+  const {arch} = process;
+  if (arch !== 'x64' && arch !== 'arm64') {
+    throw new BuildError('UNSUPPORTED', `the embedded driver has no system-call filter for ${arch}`, {
+      remedy: 'Use the docker driver: --driver docker',
+    });
+  }
+  const architecture: Architecture = arch;
+  const compiled =
+    program.kind === 'crun' ? compiledFilter(architecture, defaultCapabilities, cacheDirectory) : undefined;
+  return compiled === undefined
+    ? {kind: 'profile', profile: ociSeccomp(architecture, defaultCapabilities)}
+    : {kind: 'bpf', program: compiled};
+}
+
+/** Of the whole machine since it started. */
+function oomKills(): number {
+  try {
+    return Number(/^oom_kill (\d+)$/m.exec(readFileSync('/proc/vmstat', 'utf8'))?.[1] ?? 0);
+  } catch {
+    return 0;
+  }
+}

@@ -1,0 +1,35 @@
+import {chownSync, mkdirSync, statSync} from 'node:fs';
+import {dirname} from 'node:path';
+import {BuildError, quote} from '../../../base/errors.js';
+import {resolveInRoot} from './in-root.js';
+
+/** `/proc/1/cwd`, `/proc/self/fd/7`: names that lead to whatever a process has open, in its own root or not. */
+const processLinks =
+  /^\/proc\/(?:self|thread-self|\d+)(?:\/task\/\d+)?\/(?:fd|fdinfo|cwd|root|exe|map_files|ns)(?:\/|$)/;
+
+/**
+ * Makes the step's working directory where it is missing, for the step's user, as BuildKit does. Throws STEP_FAILED where it
+ * is no directory, or leads out of the container through the descriptors of a process.
+ */
+export function makeWorkdir(root: string, workdir: string, owner: {readonly uid: number; readonly gid: number}): void {
+  const inside = resolveInRoot(root, workdir);
+  if ([workdir, inside.slice(root.length)].some((path) => processLinks.test(path.replace(/\/+(\.?\/+)*/g, '/')))) {
+    throw new BuildError('STEP_FAILED', `the working directory ${quote(workdir)} is inside another process`, {
+      remedy: 'Use a directory of the image.',
+    });
+  }
+  const stats = statSync(inside, {throwIfNoEntry: false});
+  if (stats?.isDirectory() === true) return;
+  if (stats !== undefined) {
+    throw new BuildError('STEP_FAILED', `the working directory ${quote(workdir)} is not a directory`, {
+      remedy: 'Change WORKDIR, or remove what is at that path.',
+    });
+  }
+  const missing: string[] = [];
+  for (let path = inside; statSync(path, {throwIfNoEntry: false}) === undefined; path = dirname(path))
+    missing.push(path);
+  for (const path of missing.reverse()) {
+    mkdirSync(path, {mode: 0o755});
+    chownSync(path, owner.uid, owner.gid);
+  }
+}

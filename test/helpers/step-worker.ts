@@ -1,0 +1,80 @@
+import {setTimeout as sleep} from 'node:timers/promises';
+import {BuildError} from '../../engine/base/errors.js';
+import {syscalls} from '../../engine/base/syscalls.js';
+import {namespaceReady} from '../../engine/drivers/embedded/enter-namespace.js';
+import {runStep, type Step, type StepOptions} from '../../engine/drivers/embedded/runtime/run-step.js';
+import {openRuntime, type RuntimeOptions, type StepRuntime} from '../../engine/drivers/embedded/runtime/runtime.js';
+import type {StepMount} from '../../engine/drivers/embedded/runtime/step-mounts.js';
+
+/** What the tests ask of an executor process. */
+export type WorkerRequest =
+  | {readonly id: number; readonly kind: 'open'; readonly options: RuntimeOptions}
+  | {
+      readonly id: number;
+      readonly kind: 'run';
+      readonly step: Step;
+      readonly root: string;
+      /** Directory for an overlay over `root`, on which the step then runs. */
+      readonly overlay: string | undefined;
+      readonly mounts: readonly StepMount[];
+      readonly options: StepOptions;
+      /** Abort after so many ms. */
+      readonly abortAfter: number | undefined;
+      readonly times: number;
+    };
+
+export interface WorkerAnswer {
+  readonly id: number;
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly error: {readonly code: string; readonly message: string; readonly remedy: string | undefined} | undefined;
+  /** Milliseconds of each run. */
+  readonly took: readonly number[];
+}
+
+namespaceReady();
+let runtime: StepRuntime | undefined;
+process.on('message', (request: WorkerRequest) => void answer(request));
+// Something to find, should this process outlive its parent.
+setInterval(() => undefined, 1000);
+
+async function answer(request: WorkerRequest): Promise<void> {
+  const printed = {stdout: '', stderr: ''};
+  const took: number[] = [];
+  let error: WorkerAnswer['error'];
+  try {
+    if (request.kind === 'open') runtime = openRuntime(request.options);
+    else await run(request, printed, took);
+  } catch (thrown) {
+    const {message} = thrown as Error;
+    const code = thrown instanceof BuildError ? thrown.code : (thrown as Error).name;
+    error = {code, message, remedy: thrown instanceof BuildError ? thrown.details.remedy : undefined};
+  }
+  process.send?.({id: request.id, ...printed, error, took} satisfies WorkerAnswer);
+}
+
+async function run(
+  request: Extract<WorkerRequest, {kind: 'run'}>,
+  printed: {stdout: string; stderr: string},
+  took: number[],
+): Promise<void> {
+  if (runtime === undefined) throw new Error('not opened');
+  const {step, mounts, options, abortAfter, overlay} = request;
+  const controller = new AbortController();
+  if (abortAfter !== undefined) void sleep(abortAfter).then(() => controller.abort(new Error('aborted by the test')));
+  const root = overlay === undefined ? request.root : `${overlay}/merged`;
+  if (overlay !== undefined) {
+    const data = `lowerdir=${request.root},upperdir=${overlay}/upper,workdir=${overlay}/work,volatile`;
+    syscalls().mount('overlay', root, 'overlay', 0, runtime.rootless ? `${data},userxattr` : data);
+  }
+  try {
+    for (let count = 0; count < request.times; count++) {
+      const start = performance.now();
+      const log = (stream: 'stdout' | 'stderr', text: string) => void (printed[stream] += text);
+      await runStep(runtime, step, {root}, mounts, options, log, controller.signal);
+      took.push(performance.now() - start);
+    }
+  } finally {
+    if (overlay !== undefined) syscalls().unmount(root, 0);
+  }
+}

@@ -1,4 +1,4 @@
-import type {NamedContext, Output, SecretSource} from '../drivers/driver.js';
+import type {BuildRequest, NamedContext} from '../drivers/driver.js';
 import type {BuildArgOrigin} from '../stages/options.js';
 
 /** One value for an ARG, and where the user gave it. */
@@ -30,8 +30,29 @@ export type NamedContextSpec =
 /** `--artifact [STAGE:]GLOB`, as given. */
 export type ArtifactPatternText = string;
 
+/** What a driver is told as the user said it. */
+type Passed = Pick<
+  BuildRequest,
+  | 'tags'
+  | 'labels'
+  | 'secrets'
+  | 'ssh'
+  | 'extraHosts'
+  | 'network'
+  | 'noCache'
+  | 'noCacheFilter'
+  | 'cacheFrom'
+  | 'cacheTo'
+  | 'pull'
+  | 'outputs'
+  | 'shmSize'
+  | 'ulimits'
+  | 'jobs'
+  | 'stepTimeout'
+>;
+
 /** One run, wholly described: what flags, Compose and the environment resolved to. */
-export interface JobSettings {
+export interface JobSettings extends Passed {
   /** Absolute; what relative paths are relative to. */
   readonly directory: string;
   /** A path, `-`, or a URL. */
@@ -42,23 +63,6 @@ export interface JobSettings {
   readonly buildArgs: readonly BuildArgument[];
   readonly envOverrides: readonly EnvOverride[];
   readonly contexts: ReadonlyMap<string, NamedContextSpec>;
-  readonly tags: readonly string[];
-  readonly labels: Readonly<Record<string, string>>;
-  readonly secrets: ReadonlyMap<string, SecretSource>;
-  readonly ssh: ReadonlyMap<string, {readonly socket: string} | {readonly keys: readonly string[]}>;
-  readonly extraHosts: readonly string[];
-  readonly network: 'default' | 'none' | 'host';
-  readonly noCache: boolean;
-  readonly noCacheFilter: readonly string[];
-  readonly cacheFrom: readonly string[];
-  readonly cacheTo: readonly string[];
-  readonly pull: boolean;
-  readonly outputs: readonly Output[];
-  readonly shmSize: number | undefined;
-  readonly ulimits: readonly string[];
-  readonly jobs: number | undefined;
-  /** Milliseconds. */
-  readonly stepTimeout: number | undefined;
   readonly artifacts: readonly ArtifactPatternText[];
   readonly artifactsDirectory: string;
   /** False: `--no-artifacts`, or an experiment that wants none. */

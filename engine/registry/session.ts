@@ -1,0 +1,193 @@
+import {setTimeout as sleep} from 'node:timers/promises';
+import {BuildError} from '../base/errors.js';
+import type {Reference} from '../oci/reference.js';
+import {type Authorizer, createAuthorizer} from './authorizer.js';
+import type {CredentialSource} from './credentials.js';
+import {type Endpoint, type EndpointOptions, endpointsOf} from './endpoint.js';
+import {type Asked, connectionFailure, statusFailure, TransientFailure} from './failure.js';
+import {createTransport, type HttpResponse, type TransportOptions} from './transport.js';
+
+export interface SessionOptions extends EndpointOptions, TransportOptions {
+  readonly credentials: CredentialSource;
+  /** Attempts after the first (default 4; a mirror gets one at most). */
+  readonly retries?: number;
+  /** Milliseconds before the second attempt, doubled each time (default 300). */
+  readonly backOff?: number;
+  /** What is worth a word: a mirror that does not answer. */
+  readonly note?: (message: string) => void;
+}
+
+/** One question about a repository. */
+export interface Question {
+  readonly method: 'GET' | 'HEAD';
+  /** Below `/v2/<repository>`. */
+  readonly path: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** What is asked for, for messages: `the manifest "12"`. */
+  readonly what: string;
+}
+
+/** Connections, tokens and what is known of the endpoints, for as long as a build runs. */
+export interface Session {
+  /**
+   * The answer of the first endpoint that gives `use` something: a mirror that fails is passed over. `use` reads the body,
+   * or destroys it; what it throws counts as the endpoint's failure. Failures that may pass are tried again.
+   */
+  ask<T>(
+    reference: Reference,
+    question: Question,
+    use: (response: HttpResponse) => Promise<T>,
+    signal: AbortSignal,
+  ): Promise<T>;
+  /** Attempts after the first. */
+  readonly retries: number;
+  /** Waits before the attempt after `failures` failed ones. */
+  pause(failures: number, signal: AbortSignal): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Milliseconds that a server may make us wait; beyond, it is a refusal. */
+const longestWait = 60_000;
+
+export function createSession(options: SessionOptions): Session {
+  const transport = createTransport(options);
+  const authorizer = createAuthorizer(transport, options.credentials);
+  const {retries = 4, backOff = 300, note} = options;
+  /** Endpoints that did not answer: not asked again where there is another. */
+  const down = new Map<string, BuildError>();
+
+  const attempt = async (endpoint: Endpoint, repository: string, question: Question, signal: AbortSignal) => {
+    try {
+      return await exchange(endpoint, repository, question, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      throw connectionFailure(error, new URL(endpoint.base).host);
+    }
+  };
+
+  const exchange = async (endpoint: Endpoint, repository: string, question: Question, signal: AbortSignal) => {
+    const scope = `repository:${repository}:pull`;
+    const url = new URL(`${endpoint.base}/v2/${repository}${question.path}`);
+    // A token may end meanwhile, and user and password may turn out to be wanted: once each.
+    for (let round = 0; ; round++) {
+      const authorization = authorizer.header(endpoint, scope);
+      const response = await transport.send({
+        method: question.method,
+        url,
+        headers: {
+          'accept-encoding': 'identity',
+          ...question.headers,
+          ...(authorization === undefined ? {} : {authorization}),
+        },
+        insecure: endpoint.insecure,
+        signal,
+      });
+      if (response.status >= 200 && response.status < 300) return response;
+      const again =
+        response.status === 401 && round < 2 && (await authorizer.answer(endpoint, scope, response, signal));
+      if (!again) throw await refusal(authorizer, endpoint, repository, question, response);
+    }
+  };
+
+  const persist = async <T>(
+    endpoint: Endpoint,
+    repository: string,
+    question: Question,
+    use: (response: HttpResponse) => Promise<T>,
+    signal: AbortSignal,
+  ): Promise<T> => {
+    const {default: retry} = await import('p-retry');
+    try {
+      return await retry(
+        async () => {
+          const response = await attempt(endpoint, repository, question, signal);
+          try {
+            return await use(response);
+          } catch (error) {
+            signal.throwIfAborted();
+            throw connectionFailure(error, response.host);
+          }
+        },
+        {
+          retries: endpoint.mirror ? Math.min(1, retries) : retries,
+          minTimeout: backOff,
+          maxTimeout: longestWait,
+          randomize: true,
+          signal,
+          shouldRetry: ({error}) => error instanceof TransientFailure && (error.retryAfter ?? 0) <= longestWait,
+          async onFailedAttempt({error, retriesLeft}) {
+            const wait = error instanceof TransientFailure ? (error.retryAfter ?? 0) : 0;
+            if (retriesLeft > 0 && wait > 0 && wait <= longestWait) await sleep(wait, undefined, {signal});
+          },
+        },
+      );
+    } catch (error) {
+      signal.throwIfAborted();
+      throw error instanceof TransientFailure ? error.failure : error;
+    }
+  };
+
+  return {
+    retries,
+    async pause(failures, signal) {
+      const wait = Math.min(backOff * 2 ** (failures - 1), longestWait) * (1 + Math.random());
+      try {
+        await sleep(wait, undefined, {signal});
+      } catch (error) {
+        signal.throwIfAborted();
+        throw error;
+      }
+    },
+    async ask(reference, question, use, signal) {
+      const all = endpointsOf(reference.domain, options);
+      const up = all.filter(({base}) => !down.has(base));
+      let last: unknown;
+      for (const [index, endpoint] of (up.length > 0 ? up : all).entries()) {
+        signal.throwIfAborted();
+        try {
+          return await persist(endpoint, reference.path, question, use, signal);
+        } catch (error) {
+          if (!(error instanceof BuildError)) throw error;
+          const rest = (up.length > 0 ? up : all).slice(index + 1);
+          if (!mayGoOn(endpoint, rest, error)) throw better(last, error);
+          if (error.code === 'REGISTRY_UNREACHABLE') down.set(endpoint.base, error);
+          if (endpoint.mirror && error.code !== 'NOT_FOUND') {
+            note?.(`the mirror ${endpoint.host} is passed over: ${error.message}`);
+          }
+          last = error;
+        }
+      }
+      throw last instanceof Error ? last : new Error('unreachable: no endpoint');
+    },
+    close: () => transport.close(),
+  };
+}
+
+/** After `error` the next endpoint is asked: any other after a mirror; without TLS where TLS could not be spoken. */
+function mayGoOn(endpoint: Endpoint, rest: readonly Endpoint[], error: BuildError): boolean {
+  if (rest.length === 0) return false;
+  if (endpoint.mirror) return true;
+  return error.code === 'REGISTRY_UNREACHABLE' || error.code === 'REGISTRY_FAILED';
+}
+
+/** Of a host that was asked in two ways, the answer says more than the missing connection. */
+function better(earlier: unknown, error: BuildError): BuildError {
+  const answered = earlier instanceof BuildError && earlier.code !== 'REGISTRY_UNREACHABLE';
+  return answered && error.code === 'REGISTRY_UNREACHABLE' ? earlier : error;
+}
+
+async function refusal(
+  authorizer: Authorizer,
+  endpoint: Endpoint,
+  repository: string,
+  question: Question,
+  response: HttpResponse,
+): Promise<BuildError | TransientFailure> {
+  const asked: Asked = {
+    host: response.redirected ? response.host : endpoint.host,
+    repository,
+    what: question.what,
+    authenticated: authorizer.authenticated(endpoint),
+  };
+  return statusFailure(response, asked, (text) => authorizer.redact(text));
+}

@@ -1,0 +1,158 @@
+import type {IncomingHttpHeaders} from 'node:http';
+import type {Dispatcher} from 'undici';
+import {BuildError} from '../base/errors.js';
+
+export interface HttpRequest {
+  readonly method: 'GET' | 'HEAD' | 'POST';
+  readonly url: URL;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
+  /** Certificates are not checked. Holds for the host of `url` only, not for what it redirects to. */
+  readonly insecure: boolean;
+  readonly signal: AbortSignal;
+}
+
+export interface HttpResponse {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  /** To be read to its end, or destroyed. */
+  readonly body: AsyncIterable<Uint8Array> & {destroy(error?: Error): unknown};
+  /** The answer comes from another origin than was asked, and without our credentials. */
+  readonly redirected: boolean;
+  /** Host that answered, with its port. */
+  readonly host: string;
+}
+
+export interface Transport {
+  /** Follows redirects. Rejects with the platform's error, or the signal's reason. */
+  send(request: HttpRequest): Promise<HttpResponse>;
+  close(): Promise<void>;
+}
+
+export interface ProxyOptions {
+  readonly http?: string;
+  readonly https?: string;
+  /** As in NO_PROXY. */
+  readonly exclude?: string;
+}
+
+export interface TransportOptions {
+  readonly proxy?: ProxyOptions;
+  readonly userAgent?: string;
+  /** Milliseconds without a byte after which a connection counts as lost. */
+  readonly idleTimeout?: number;
+}
+
+const mostRedirects = 10;
+const connectTimeout = 10_000;
+const redirects = new Set([301, 302, 303, 307, 308]);
+
+/** The HTTP client is loaded, and connections are kept, from the first request on. */
+export function createTransport(options: TransportOptions = {}): Transport {
+  const idle = options.idleTimeout ?? 60_000;
+  const agents = new Map<boolean, Promise<Dispatcher>>();
+  const agentFor = (insecure: boolean): Promise<Dispatcher> => {
+    const known = agents.get(insecure);
+    if (known !== undefined) return known;
+    const made = makeAgent(options, insecure, idle);
+    agents.set(insecure, made);
+    return made;
+  };
+  const once = async (request: HttpRequest, url: URL, headers: Readonly<Record<string, string>>, insecure: boolean) => {
+    const {request: send} = await import('undici');
+    return send(url, {
+      method: request.method,
+      headers: {'user-agent': options.userAgent ?? 'build-image', ...headers},
+      body: request.body ?? null,
+      dispatcher: await agentFor(insecure),
+      signal: request.signal,
+    });
+  };
+  return {
+    async send(request) {
+      let {url} = request;
+      let headers = {...request.headers};
+      let insecure = request.insecure;
+      let redirected = false;
+      for (let count = 0; ; count++) {
+        request.signal.throwIfAborted();
+        const {statusCode, headers: answered, body} = await once(request, url, headers, insecure);
+        const {location} = answered;
+        if (!redirects.has(statusCode) || typeof location !== 'string' || request.method === 'POST') {
+          return {status: statusCode, headers: answered, body, redirected, host: url.host};
+        }
+        body.on('error', () => undefined).destroy();
+        if (count >= mostRedirects) {
+          throw new BuildError('REGISTRY_FAILED', `${request.url.host} redirects more than ${mostRedirects} times`);
+        }
+        const next = redirectTarget(url, location, request.url.host);
+        if (next.protocol === 'http:' && url.protocol === 'https:' && !request.insecure) {
+          throw new BuildError('REGISTRY_FAILED', `${url.host} redirects from https to http: ${next.host}`);
+        }
+        if (next.origin !== url.origin) {
+          // What was meant for one host is never shown to another, nor given again when a later redirect leads back.
+          redirected = true;
+          headers = Object.fromEntries(
+            Object.entries(headers).filter(([name]) => !/^(?:authorization|cookie)$/i.test(name)),
+          );
+          insecure = request.insecure && next.host === request.url.host;
+        }
+        url = next;
+      }
+    },
+    async close() {
+      const open = await Promise.allSettled([...agents.values()]);
+      agents.clear();
+      for (const agent of open) if (agent.status === 'fulfilled') await agent.value.destroy();
+    },
+  };
+}
+
+function redirectTarget(from: URL, location: string, host: string): URL {
+  let next: URL;
+  try {
+    next = new URL(location, from);
+  } catch {
+    throw new BuildError('REGISTRY_FAILED', `${host} redirects to something that is no URL`);
+  }
+  if (next.protocol !== 'http:' && next.protocol !== 'https:') {
+    throw new BuildError('REGISTRY_FAILED', `${host} redirects to ${next.protocol} instead of https:`);
+  }
+  next.username = '';
+  next.password = '';
+  return next;
+}
+
+async function makeAgent({proxy}: TransportOptions, insecure: boolean, idle: number): Promise<Dispatcher> {
+  const {Agent, EnvHttpProxyAgent} = await import('undici');
+  const tls = {rejectUnauthorized: !insecure};
+  const shared = {headersTimeout: idle, bodyTimeout: idle, connect: {timeout: connectTimeout, ...tls}};
+  if (proxy === undefined) return new Agent(shared);
+  return new EnvHttpProxyAgent({
+    ...shared,
+    requestTls: tls,
+    // Empty, not undefined: the process environment is not ours to read here.
+    httpProxy: proxy.http ?? '',
+    httpsProxy: proxy.https ?? '',
+    noProxy: proxy.exclude ?? '',
+  });
+}
+
+/** At most `most` bytes of a body, or undefined where there are more; the rest is not read. */
+export async function readBody(response: HttpResponse, most: number): Promise<Buffer | undefined> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of response.body) {
+    size += chunk.length;
+    if (size > most) return undefined;
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+/** Drops a body that nobody reads. */
+export function discard(response: HttpResponse): void {
+  const body = response.body as HttpResponse['body'] & {on?(event: 'error', listener: () => void): unknown};
+  body.on?.('error', () => undefined);
+  body.destroy();
+}

@@ -1,0 +1,128 @@
+import {randomBytes} from 'node:crypto';
+import {
+  closeSync,
+  fstatSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import {BuildError, hasErrno, messageOf} from '../base/errors.js';
+
+/** The error for what failed in the store: NO_SPACE where the disk is full, else IO. A BuildError stays as it is. */
+export function storeFailure(what: string, path: string, error: unknown): BuildError {
+  if (error instanceof BuildError) return error;
+  if (hasErrno(error, 'ENOSPC', 'EDQUOT')) {
+    return new BuildError('NO_SPACE', `${what}: no space is left on the device`, {
+      file: path,
+      cause: error,
+      remedy: 'Free some with `build-image prune --keep SIZE`, or keep the store elsewhere with --root.',
+    });
+  }
+  const refused = hasErrno(error, 'EACCES', 'EPERM', 'EROFS');
+  return new BuildError('IO', `${what}: ${messageOf(error)}`, {
+    file: path,
+    cause: error,
+    ...(refused && {remedy: 'Keep the store where you may write, with --root.'}),
+  });
+}
+
+/** `action`, with the store's error for what it throws. */
+export function attempt<T>(what: string, path: string, action: () => T): T {
+  try {
+    return action();
+  } catch (error) {
+    throw storeFailure(what, path, error);
+  }
+}
+
+export function isMissing(error: unknown): boolean {
+  return hasErrno(error, 'ENOENT', 'ENOTDIR');
+}
+
+/** Names in a directory; none where it is absent. */
+export function namesIn(directory: string): readonly string[] {
+  try {
+    return readdirSync(directory);
+  } catch (error) {
+    if (isMissing(error)) return [];
+    throw storeFailure('cannot read the store', directory, error);
+  }
+}
+
+export interface SmallFile {
+  readonly text: string;
+  readonly mtimeMs: number;
+}
+
+/** A file of at most `most` bytes; undefined where there is none, or none that can be such a file. */
+export function readSmall(path: string, most: number): SmallFile | undefined {
+  let descriptor: number;
+  try {
+    descriptor = openSync(path, 'r');
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw storeFailure('cannot read the store', path, error);
+  }
+  try {
+    const found = fstatSync(descriptor);
+    if (!found.isFile() || found.size > most) return undefined;
+    return {text: readFileSync(descriptor, 'utf8'), mtimeMs: found.mtimeMs};
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/** Writes a small file whole or not at all. `temporary` is on the same file system. */
+export function writeWhole(path: string, temporary: string, text: string, options: {readonly sync: boolean}): void {
+  try {
+    const descriptor = openSync(temporary, 'wx', 0o644);
+    try {
+      writeFileSync(descriptor, text);
+      if (options.sync) fsyncSync(descriptor);
+    } finally {
+      closeSync(descriptor);
+    }
+    renameSync(temporary, path);
+  } catch (error) {
+    unlinkIfThere(temporary);
+    throw storeFailure('cannot write to the store', path, error);
+  }
+}
+
+/** False where there was none. */
+export function unlinkIfThere(path: string): boolean {
+  try {
+    unlinkSync(path);
+    return true;
+  } catch (error) {
+    if (isMissing(error)) return false;
+    throw storeFailure('cannot remove from the store', path, error);
+  }
+}
+
+/** Idempotent. Only the owner may look into what is made here: a layer may hold set-user-id programs and secrets. */
+export function makeDirectory(path: string): void {
+  attempt('cannot make the store', path, () => mkdirSync(path, {recursive: true, mode: 0o700}));
+}
+
+export function randomName(bytes = 4): string {
+  return randomBytes(bytes).toString('hex');
+}
+
+/** The object in a file's JSON; undefined for anything else: half-written, empty, of another version. */
+export function parseVersioned(text: string, version: number): Readonly<Record<string, unknown>> | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
+  const fields = value as Readonly<Record<string, unknown>>;
+  return fields['version'] === version ? fields : undefined;
+}

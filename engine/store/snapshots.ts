@@ -1,0 +1,182 @@
+import {execFile} from 'node:child_process';
+import {chmodSync, existsSync, mkdirSync, writeFileSync} from 'node:fs';
+import {join} from 'node:path';
+import {promisify} from 'node:util';
+import {hasErrno} from '../base/errors.js';
+import {attempt, parseVersioned, randomName, readSmall, storeFailure, writeWhole} from './files.js';
+import {claim, ensureLease} from './leases.js';
+import {thisOwner} from './owner.js';
+import {isLayer, isSnapshotId, type LayerRecord} from './step-record.js';
+import {directoryOf, type Store, temporaryPath} from './store.js';
+import {moveToTrash} from './trash.js';
+
+export interface NewSnapshot {
+  readonly id: string;
+  /** The directory that an overlay takes as its upper one, or that files are written to. */
+  readonly fs: string;
+  /** The overlay's work directory. */
+  readonly work: string;
+}
+
+export interface SnapshotInfo {
+  /** Snapshots that this one lies on, bottom first; each brings its own. Kept as long as this one. */
+  readonly parents: readonly string[];
+  /** ISO 8601, UTC. */
+  readonly created: string;
+  /** On the disk for sure; else only good until the machine stops. */
+  readonly synced: boolean;
+}
+
+const version = 1;
+const mostBytes = 1024 * 1024;
+const mostDepth = 5000;
+const stateFile = 'snapshot.json';
+const syncedFile = 'synced';
+
+export function snapshotPath(root: string, id: string): string {
+  const valid: boolean = isSnapshotId(id);
+  if (!valid) throw new Error(`not a snapshot: ${id}`);
+  return join(root, 'snapshots', id);
+}
+
+/** Where the files of a snapshot are. */
+export function snapshotFs(store: Store, id: string): string {
+  return join(snapshotPath(store.root, id), 'fs');
+}
+
+/** An empty snapshot, claimed, that is garbage unless `completeSnapshot` follows. Throws NO_SPACE, IO. */
+export function newSnapshot(store: Store): NewSnapshot {
+  ensureLease(store);
+  const parent = directoryOf(store, 'snapshots');
+  for (;;) {
+    const id = `${store.lease.id}-${randomName(3)}`;
+    const path = join(parent, id);
+    claim(store, {kind: 'snapshot', id});
+    try {
+      mkdirSync(path, {mode: 0o700});
+    } catch (error) {
+      if (hasErrno(error, 'EEXIST')) continue;
+      throw storeFailure('cannot make a snapshot', path, error);
+    }
+    const made = {id, fs: join(path, 'fs'), work: join(path, 'work')};
+    attempt('cannot make a snapshot', path, () => {
+      mkdirSync(made.fs);
+      // The umask is the caller's; the mode of the directory is the image's.
+      chmodSync(made.fs, 0o755);
+      mkdirSync(made.work, {mode: 0o700});
+    });
+    return made;
+  }
+}
+
+/**
+ * Declares a snapshot's files complete. `synced`: the caller has written them to the disk; otherwise the snapshot counts
+ * as lost after the machine has stopped, unless `syncSnapshots` follows. Throws NO_SPACE, IO.
+ */
+export function completeSnapshot(
+  store: Store,
+  id: string,
+  options: {readonly synced: boolean; readonly parents: readonly string[]},
+): void {
+  const path = snapshotPath(store.root, id);
+  const state = {version, parents: options.parents, boot: thisOwner().boot, created: new Date().toISOString()};
+  if (options.synced) markSynced(path);
+  writeWhole(join(path, stateFile), temporaryPath(store), `${JSON.stringify(state)}\n`, {sync: options.synced});
+}
+
+function markSynced(path: string): void {
+  const marker = join(path, syncedFile);
+  attempt('cannot complete a snapshot', marker, () => writeFileSync(marker, '', {mode: 0o600}));
+}
+
+/** A complete snapshot that can be used; its parents are not looked at. */
+export function readSnapshot(root: string, id: string): SnapshotInfo | undefined {
+  const path = snapshotPath(root, id);
+  const text = readSmall(join(path, stateFile), mostBytes)?.text;
+  const fields = text === undefined ? undefined : parseVersioned(text, version);
+  if (fields === undefined) return undefined;
+  const {parents, boot, created} = fields;
+  if (!Array.isArray(parents) || !parents.every(isSnapshotId) || typeof created !== 'string') return undefined;
+  const synced = existsSync(join(path, syncedFile));
+  return synced || boot === thisOwner().boot ? {parents, created, synced} : undefined;
+}
+
+/** Complete, and not lost with the power. */
+export function hasSnapshot(store: Store, id: string): boolean {
+  return isSnapshotId(id) && readSnapshot(store.root, id) !== undefined;
+}
+
+/** True where the snapshot and all it lies on are there, and will be until the store is closed. */
+export function claimSnapshot(store: Store, id: string): boolean {
+  claim(store, {kind: 'snapshot', id});
+  return isSnapshotId(id) && snapshotChain(store, id) !== undefined;
+}
+
+/**
+ * The snapshots that make a file system, bottom first, `id` last. Undefined where one is not there. One that lies there
+ * twice counts where it is topmost.
+ */
+export function snapshotChain(store: Store, id: string): readonly string[] | undefined {
+  const chain: string[] = [];
+  // Parents in reverse on a stack: depth first without recursion, top to bottom.
+  const stack = [id];
+  const seen = new Set<string>();
+  for (let next = stack.pop(); next !== undefined; next = stack.pop()) {
+    if (seen.has(next)) continue;
+    const info = readSnapshot(store.root, next);
+    if (info === undefined || seen.size > mostDepth) return undefined;
+    seen.add(next);
+    chain.push(next);
+    stack.push(...info.parents);
+  }
+  return chain.reverse();
+}
+
+/** Takes a snapshot out of the store; its files are deleted later. Nothing may be mounted on it any more. */
+export function discardSnapshot(store: Store, id: string): void {
+  moveToTrash(store, snapshotPath(store.root, id));
+}
+
+/**
+ * Writes the file system to the disk, and marks the given snapshots as safe. In the background: it may take as long as
+ * the disk needs. Rejects with the signal's reason; a failure leaves the snapshots as they were.
+ */
+export async function syncSnapshots(store: Store, ids: readonly string[]): Promise<void> {
+  const pending = ids.filter((id) => readSnapshot(store.root, id)?.synced === false);
+  if (pending.length === 0) return;
+  try {
+    // syncfs(2) blocks its thread; a process of coreutils does not cost a worker with a heap of its own.
+    await promisify(execFile)('sync', ['-f', directoryOf(store, 'snapshots')], {signal: store.signal});
+  } catch {
+    store.signal.throwIfAborted();
+    return;
+  }
+  for (const id of pending) if (readSnapshot(store.root, id) !== undefined) markSynced(snapshotPath(store.root, id));
+}
+
+/** Keeps the layer that was made of a snapshot, by how it is compressed; the blob is kept as long as the snapshot. */
+export function writeSnapshotLayer(store: Store, id: string, variant: string, layer: LayerRecord): void {
+  claim(store, {kind: 'snapshot', id}, {kind: 'blob', id: layer.digest});
+  const path = join(snapshotPath(store.root, id), layerName(variant));
+  writeWhole(path, temporaryPath(store), `${JSON.stringify({version, layer})}\n`, {sync: false});
+}
+
+/** The layer of a snapshot in that variant, where its blob is there; claimed. */
+export function readSnapshotLayer(store: Store, id: string, variant: string): LayerRecord | undefined {
+  const layer = layerIn(join(snapshotPath(store.root, id), layerName(variant)));
+  if (layer === undefined) return undefined;
+  claim(store, {kind: 'blob', id: layer.digest});
+  return existsSync(join(store.root, 'blobs/sha256', layer.digest.slice('sha256:'.length))) ? layer : undefined;
+}
+
+/** Without a look at the blob. */
+export function layerIn(path: string): LayerRecord | undefined {
+  const text = readSmall(path, mostBytes)?.text;
+  const layer = text === undefined ? undefined : parseVersioned(text, version)?.['layer'];
+  return isLayer(layer) ? layer : undefined;
+}
+
+function layerName(variant: string): string {
+  if (!/^[\w.-]{1,60}$/.test(variant)) throw new Error(`not the name of a layer's variant: ${variant}`);
+  return `layer-${variant}`;
+}

@@ -5,7 +5,7 @@ import {BuildError, quote} from '../base/errors.js';
 import {attempt, readSmall, unlinkIfThere, writeWhole} from './files.js';
 import {claim} from './leases.js';
 import {snapshotChain} from './snapshots.js';
-import {formatStepRecord, isKey, parseStepRecord, type StepRecord} from './step-record.js';
+import {formatStepRecord, keyHex, parseStepRecord, type StepRecord} from './step-record.js';
 import {directoryOf, type Store, temporaryPath} from './store.js';
 
 const mostBytes = 16 * 1024 * 1024;
@@ -14,8 +14,14 @@ const touchMs = 60_000;
 
 /** `<root>/records/<kk>/<key>`, whether it is there or not. */
 export function recordPath(root: string, key: string): string {
-  if (!isKey(key)) throw new BuildError('STORE_CORRUPT', `not the key of a step: ${quote(key)}`);
-  return join(root, 'records', key.slice(0, 2), key);
+  const hex = hexOfKey(key);
+  return join(root, 'records', hex.slice(0, 2), hex);
+}
+
+function hexOfKey(key: string): string {
+  const hex = keyHex(key);
+  if (hex === undefined) throw new BuildError('STORE_CORRUPT', `not the key of a step: ${quote(key)}`);
+  return hex;
 }
 
 /**
@@ -61,7 +67,7 @@ export function claimStep(store: Store, key: string): ClaimedStep | undefined {
   const {snapshot} = record;
   claim(
     store,
-    {kind: 'record', id: key},
+    {kind: 'record', id: hexOfKey(key)},
     ...(snapshot === null ? [] : [{kind: 'snapshot', id: snapshot} as const]),
     ...(record.attachments ?? []).map((id) => ({kind: 'blob', id}) as const),
     ...(record.layer === undefined ? [] : [{kind: 'blob', id: record.layer.digest} as const]),
@@ -81,13 +87,13 @@ export function writeRecord(store: Store, record: StepRecord): void {
   const {key, stepIdentity, snapshot, layer, attachments} = record;
   claim(
     store,
-    {kind: 'record', id: key},
+    {kind: 'record', id: hexOfKey(key)},
     ...(snapshot === null ? [] : [{kind: 'snapshot', id: snapshot} as const]),
     ...[...(attachments ?? []), ...(layer === undefined ? [] : [layer.digest])].map(
       (id) => ({kind: 'blob', id}) as const,
     ),
   );
-  directoryOf(store, `records/${key.slice(0, 2)}`);
+  directoryOf(store, `records/${hexOfKey(key).slice(0, 2)}`);
   writeWhole(path, temporaryPath(store), formatStepRecord(record), {sync: false});
   const index = join(directoryOf(store, 'steps'), indexName(stepIdentity));
   // One key a line; of two processes that append at once none is lost.
@@ -104,7 +110,10 @@ export function findRecords(
   query: {readonly stepIdentity: string; readonly most?: number},
 ): readonly StepRecord[] {
   const index = join(store.root, 'steps', indexName(query.stepIdentity));
-  const keys = (readSmall(index, mostIndexBytes)?.text ?? '').split('\n').filter(isKey).reverse();
+  const keys = (readSmall(index, mostIndexBytes)?.text ?? '')
+    .split('\n')
+    .filter((line) => keyHex(line) !== undefined)
+    .reverse();
   const found: StepRecord[] = [];
   for (const key of new Set(keys)) {
     if (found.length >= (query.most ?? 20)) break;

@@ -15,7 +15,7 @@ export interface LayerRecord {
 
 /** What a step made. Immutable: another result has another key. */
 export interface StepRecord {
-  /** Hex digits. */
+  /** Hex digits, or a digest. */
   readonly key: string;
   /** Which step it is over builds, whatever its content: `explain` compares records of the same identity. */
   readonly stepIdentity: string;
@@ -34,8 +34,9 @@ export interface StepRecord {
 
 const version = 1;
 
-export function isKey(text: string): boolean {
-  return /^[0-9a-f]{16,128}$/.test(text);
+/** Hex digits of a key, which name its file; undefined where it is none. */
+export function keyHex(key: string): string | undefined {
+  return /^(?:sha256:)?([0-9a-f]{16,128})$/.exec(key)?.[1];
 }
 
 export function isSnapshotId(text: unknown): text is string {

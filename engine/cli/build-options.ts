@@ -49,6 +49,12 @@ const collect = (value: string, previous: readonly string[] | undefined): readon
 /** Repeatable option. */
 const list = (flags: string, description: string): Option => new Option(flags, description).argParser(collect);
 
+/** Commander takes every `--no-…` for the opposite of an option without it; this one stands for itself. */
+function notNegated(option: Option): Option {
+  option.negate = false;
+  return option;
+}
+
 /** What decides what is built: shared by build, plan, check and context. */
 export function addSettingsOptions(command: Command): Command {
   return command
@@ -84,7 +90,7 @@ export function addBuildOptions(command: Command): Command {
     .option('--shm-size <SIZE>', 'size of /dev/shm in RUN steps')
     .addOption(list('--ulimit <NAME=SOFT[:HARD]>', 'limit of RUN steps'))
     .option('--no-cache', 'run every step')
-    .addOption(list('--no-cache-filter <STAGE>', 'run every step of these stages'))
+    .addOption(notNegated(list('--no-cache-filter <STAGE>', 'run every step of these stages')))
     .addOption(list('--cache-from <SPEC>', 'external cache to read'))
     .addOption(list('--cache-to <SPEC>', 'external cache to write'))
     .option('--pull', 'look for newer base images')

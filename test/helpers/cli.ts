@@ -79,6 +79,26 @@ export async function runCli(args: readonly string[], options: CliOptions = {}):
   };
 }
 
+/** What `build --json` answers. */
+export interface Answer {
+  readonly driver: string;
+  readonly digest: string | null;
+  readonly configDigest: string | null;
+  readonly tags: readonly string[];
+  readonly outputs: readonly string[];
+  readonly artifacts: readonly {
+    readonly path: string;
+    readonly sha256: string;
+    readonly size: number;
+    readonly package: string;
+    readonly version: string;
+    readonly architecture: string;
+  }[];
+  readonly steps: {readonly ran: number; readonly cached: number};
+  readonly seconds: number;
+  readonly warnings: readonly {readonly rule: string; readonly line: number; readonly message: string}[];
+}
+
 export interface Workshop {
   /** The checkout that the command runs in. */
   readonly root: string;

@@ -1,4 +1,5 @@
 import {BuildError, quote} from '../base/errors.js';
+import {didYouMean} from '../base/nearest.js';
 
 /** `os/architecture[/variant]` (OCI image-spec, image-index: platform object), normalised as containerd does. */
 export interface Platform {
@@ -29,6 +30,9 @@ const linuxOnly = new Set([
   'loong64',
 ]);
 
+/** What a platform of one word may name, where it is no architecture. */
+const systems = new Set(['linux', 'windows', 'darwin', 'macos', 'freebsd', 'netbsd', 'openbsd', 'plan9', 'solaris']);
+
 /** Throws BuildError PLATFORM_INVALID. */
 export function parsePlatform(text: string): Platform {
   const parts = text.toLowerCase().split('/');
@@ -40,7 +44,13 @@ export function parsePlatform(text: string): Platform {
   const [first = '', second, third] = parts;
   if (second === undefined) {
     const [architecture] = architectureAliases[first] ?? [first];
-    return linuxOnly.has(architecture) ? normalisePlatform('linux', first, undefined) : {...hostPlatform(), os: first};
+    if (linuxOnly.has(architecture)) return normalisePlatform('linux', first, undefined);
+    if (systems.has(first)) return {...hostPlatform(), os: first};
+    throw new BuildError(
+      'PLATFORM_INVALID',
+      `no operating system or architecture is called ${quote(text)}${didYouMean(first, [...linuxOnly, ...systems])}`,
+      {remedy: 'A platform is os/architecture[/variant], such as linux/amd64 or linux/arm64/v8.'},
+    );
   }
   return normalisePlatform(first, second, third);
 }

@@ -1,4 +1,5 @@
 import {spawn} from 'node:child_process';
+import {randomBytes} from 'node:crypto';
 import {mkdirSync, mkdtempSync, readdirSync, rmSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join, resolve} from 'node:path';
@@ -113,8 +114,6 @@ export interface Workshop {
   readonly cli: (args: readonly string[], options?: CliOptions) => Promise<CliRun>;
 }
 
-let serial = 0;
-
 /**
  * A directory with `tree`, and the command line in it: against `daemon`, with a home, a store and a TMPDIR of its own.
  * All of it goes when the test ends.
@@ -133,7 +132,8 @@ export function workshop(
   ];
   for (const directory of [root, temporary, home]) mkdirSync(directory);
   writeTree(root, tree);
-  const run = `${process.pid}-${serial++}`;
+  // Test files may be threads of one process.
+  const run = randomBytes(6).toString('hex');
   const tag = `build-image-test/cli:${run}`;
   t.teardown(async () => {
     rmSync(base, {recursive: true, force: true});

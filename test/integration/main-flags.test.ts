@@ -75,7 +75,8 @@ test('target, labels, network, the cache and the platform are as the flags say',
   t.true((await steps('--no-cache')).ran >= 2);
   t.is((await steps('--no-cache-filter', 'two')).ran, 1);
   t.is((await steps('--platform', 'linux/amd64')).ran, 0);
-  const unknown = await cli([...args, '--platform', 'plan9']);
+  const unknown = await cli([...args, '--platform', 'amd46']);
   t.is(unknown.status, 2);
+  t.regex(unknown.stderr, /amd46.*amd64/);
   t.deepEqual(await leftovers(daemon, `run=${run}`), {containers: [], untagged: []});
 });

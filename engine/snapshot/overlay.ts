@@ -1,0 +1,107 @@
+import {chmodSync, lchownSync, lstatSync, mkdirSync} from 'node:fs';
+import {join} from 'node:path';
+import {BuildError} from '../base/errors.js';
+import {errnoOf, mountFlags, syscalls, unmountFlags} from '../base/syscalls.js';
+
+/** What the kernel takes (OVL_MAX_STACK). */
+export const mostLowers = 500;
+
+export interface OverlayMount {
+  /** Where the merged tree appears: an existing directory. */
+  readonly target: string;
+  /** Snapshots, topmost first; at least one. */
+  readonly lowers: readonly string[];
+  /** Both or neither: without, the mount is read-only. */
+  readonly upper?: string;
+  readonly work?: string;
+  /** In a user namespace (Linux 5.11). */
+  readonly userXattrs?: boolean;
+}
+
+/**
+ * Mounts an overlay. `volatile`: nothing is flushed to disk, neither at fsync in a step nor at unmount, so the upper directory
+ * is to be trusted only until the machine crashes. Throws BuildError KERNEL_REFUSED, UNSUPPORTED or IO.
+ */
+export function mountOverlay(mount: OverlayMount): void {
+  const {lowers, upper, work} = mount;
+  if (lowers.length > mostLowers) {
+    throw new BuildError(
+      'UNSUPPORTED',
+      `the image has ${lowers.length} layers; the kernel stacks ${mostLowers} at most`,
+      {
+        remedy: 'Join RUN and COPY instructions, or begin a new stage and copy the files.',
+      },
+    );
+  }
+  const writable = upper !== undefined && work !== undefined;
+  // A read-only overlay needs two directories: one is enough twice only where it is another path.
+  const stack = writable || lowers.length > 1 ? lowers : [...lowers, stubDirectory(lowers[0] ?? '')];
+  const options: (readonly [string, string | undefined])[] = [
+    ...stack.map((lower) => ['lowerdir+', lower] as const),
+    ...(writable
+      ? ([
+          ['upperdir', upper],
+          ['workdir', work],
+          ['volatile', undefined],
+        ] as const)
+      : []),
+    // The kernel's defaults vary between distributions, and what these leave in an upper directory is no plain file.
+    ['redirect_dir', writable ? 'off' : 'nofollow'],
+    ['metacopy', 'off'],
+    ['index', 'off'],
+    ...(mount.userXattrs === true ? ([['userxattr', undefined]] as const) : []),
+  ];
+  try {
+    syscalls().mountOverlay(mount.target, options, writable ? 0 : mountFlags.readOnly);
+  } catch (error) {
+    // `lowerdir+` is of Linux 6.5; before, all lower directories are one string of a page at most.
+    if (!['EINVAL', 'ENOSYS'].includes(errnoOf(error) ?? '')) throw error;
+    mountByString(mount, stack, error);
+  }
+}
+
+function mountByString(mount: OverlayMount, stack: readonly string[], cause: unknown): void {
+  const escape = (path: string) => path.replace(/[\\:,]/g, '\\$&');
+  const {upper, work} = mount;
+  const writable = upper !== undefined && work !== undefined;
+  const options = [
+    `lowerdir=${stack.map(escape).join(':')}`,
+    ...(writable ? [`upperdir=${escape(upper)}`, `workdir=${escape(work)}`, 'volatile'] : []),
+    `redirect_dir=${writable ? 'off' : 'nofollow'},metacopy=off,index=off`,
+    ...(mount.userXattrs === true ? ['userxattr'] : []),
+  ].join(',');
+  if (Buffer.byteLength(options) >= 4096) {
+    throw new BuildError('KERNEL_REFUSED', `the kernel cannot stack ${stack.length} layers`, {
+      cause,
+      remedy: 'Linux 6.5 or newer has no such limit; or choose a shorter path for the store with --root.',
+    });
+  }
+  syscalls().mount('overlay', mount.target, 'overlay', writable ? 0 : mountFlags.readOnly, options);
+}
+
+function stubDirectory(lower: string): string {
+  const stub = join(lower, '..', 'empty');
+  mkdirSync(stub, {recursive: true, mode: 0o755});
+  return stub;
+}
+
+/** Unmounts; where a process still uses the tree, it disappears as soon as that ends. Idempotent. */
+export function unmountOverlay(target: string): void {
+  try {
+    syscalls().unmount(target, unmountFlags.noFollow);
+  } catch (error) {
+    const errno = errnoOf(error);
+    if (errno === 'EINVAL' || errno === 'ENOENT') return;
+    if (errno !== 'EBUSY') throw error;
+    syscalls().unmount(target, unmountFlags.detach | unmountFlags.noFollow);
+  }
+}
+
+/** An upper directory's own mode and owner hide those of the root below: it gets the same. */
+export function adoptRoot(upper: string, lower: string): void {
+  const {mode, uid, gid, mtimeNs} = lstatSync(lower, {bigint: true});
+  lchownSync(upper, Number(uid), Number(gid));
+  chmodSync(upper, Number(mode & 0o7777n));
+  const seconds = mtimeNs / 1_000_000_000n;
+  syscalls().setTimes(upper, {seconds: Number(seconds), nanoseconds: Number(mtimeNs - seconds * 1_000_000_000n)});
+}

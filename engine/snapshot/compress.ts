@@ -149,7 +149,7 @@ function bindZstd(): Zstd {
       'size_t ZSTD_compress(_Out_ uint8_t *to, size_t room, const uint8_t *from, size_t size, int level)',
     );
     const isError = library.func('uint ZSTD_isError(size_t code)');
-    const compressAsync = promisify(compress.async) as (...args: readonly unknown[]) => Promise<unknown>;
+    const compressAsync: (...args: readonly unknown[]) => Promise<unknown> = promisify(compress.async);
     return {
       version,
       async compress(segment, level) {

@@ -14,6 +14,6 @@ export function resolvePath(workdir: string, path: string): string {
 /** Destination of COPY and ADD: absolute; a final slash (also that of `.`) says that it is a directory. */
 export function resolveDestination(workdir: string, destination: string): string {
   const path = resolvePath(workdir, destination);
-  const directory = destination === '' || /(?:^|\/)\.{0,2}$/.test(destination);
+  const directory = destination === '' || /(?:^|\/)\.?$/.test(destination);
   return directory && path !== '/' ? `${path}/` : path;
 }

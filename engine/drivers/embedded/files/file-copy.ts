@@ -1,0 +1,98 @@
+import {
+  closeSync,
+  constants,
+  copyFileSync,
+  fchmodSync,
+  fchownSync,
+  fstatSync,
+  openSync,
+  readSync,
+  writeSync,
+} from 'node:fs';
+import {syscalls, type Timestamp} from '../../../base/syscalls.js';
+import {BuildError} from '../../../base/errors.js';
+
+/** A regular file to copy. Paths are byte strings; absolute. Plain data: it goes to worker threads. */
+export interface FileJob {
+  readonly source: string;
+  readonly target: string;
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  /** Bytes; the source must still have as many. */
+  readonly size: number;
+  readonly seconds: number;
+  readonly nanoseconds: number;
+}
+
+/** From here on the kernel copies (or shares the blocks, where the file system can). Bytes. */
+const large = 512 * 1024;
+let buffer: Buffer | undefined;
+
+const bytes = (path: string) => Buffer.from(path, 'latin1');
+
+/**
+ * Copies data, mode, owner, extended attributes and time. The target must not exist. Throws an error of the system, or
+ * CONTEXT_CHANGED where the source is no longer what it was.
+ */
+export function copyFile(job: FileJob): void {
+  const [source, target] = [bytes(job.source), bytes(job.target)];
+  const from = openSync(source, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  try {
+    if (job.size >= large) copyLarge(from, target, job);
+    const flags = job.size >= large ? 0 : constants.O_CREAT | constants.O_EXCL;
+    const to = openSync(target, constants.O_WRONLY | constants.O_NOFOLLOW | flags, 0o600);
+    try {
+      if (job.size < large) copySmall(from, to, job);
+      fchownSync(to, job.uid, job.gid);
+      // After the owner: the kernel takes setuid away when that changes.
+      fchmodSync(to, job.mode);
+      copyXattrs(source, target);
+      const time: Timestamp = {seconds: job.seconds, nanoseconds: job.nanoseconds};
+      syscalls().setFileTimes(to, time);
+    } finally {
+      closeSync(to);
+    }
+  } finally {
+    closeSync(from);
+  }
+}
+
+function copySmall(from: number, to: number, job: FileJob): void {
+  buffer ??= Buffer.allocUnsafeSlow(large);
+  let length = 0;
+  for (;;) {
+    const count = readSync(from, buffer, length, buffer.length - length, null);
+    length += count;
+    if (count === 0 || length > job.size) break;
+  }
+  if (length !== job.size) throw changed(job);
+  for (let written = 0; written < length;) written += writeSync(to, buffer, written, length - written);
+}
+
+/** Through the open descriptor, so that what was looked at is what is copied. Holes are not kept, as BuildKit does. */
+function copyLarge(from: number, target: Buffer, job: FileJob): void {
+  const stats = fstatSync(from);
+  if (!stats.isFile() || stats.size !== job.size) throw changed(job);
+  copyFileSync(`/proc/self/fd/${from}`, target, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
+}
+
+const changed = (job: FileJob): BuildError =>
+  new BuildError(
+    'CONTEXT_CHANGED',
+    `${JSON.stringify(bytes(job.source).toString('utf8'))} was written to while it was copied`,
+    {remedy: 'Build again when nothing writes into the build context.'},
+  );
+
+/** Every attribute that the target takes; one that it refuses is left out, as every builder does. */
+export function copyXattrs(source: Buffer, target: Buffer): void {
+  const calls = syscalls();
+  for (const name of calls.listXattrs(source)) {
+    try {
+      const value = calls.getXattr(source, name);
+      if (value !== undefined) calls.setXattr(target, name, value);
+    } catch (error) {
+      if (!(error instanceof BuildError)) throw error;
+    }
+  }
+}

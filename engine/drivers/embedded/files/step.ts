@@ -1,0 +1,115 @@
+import {chmodSync, mkdtempSync, rmSync, writeFileSync} from 'node:fs';
+import {tmpdir} from 'node:os';
+import {join as joinPath} from 'node:path';
+import {setImmediate} from 'node:timers/promises';
+import type {Timestamp} from '../../../base/syscalls.js';
+import type {Operation} from '../../../stages/graph.js';
+import {byteString, cleanComponents} from './byte-path.js';
+import {createCopyPool} from './copy-pool.js';
+import {TreeCopier, type CopyRules} from './copy-tree.js';
+import {locate, openDestination} from './destination.js';
+import {parseMode} from './mode.js';
+import {findOwner} from './owner.js';
+import {compilePatterns} from './patterns.js';
+import {selectSource} from './select.js';
+import {directoryTree, openSource, type CopySource, type SourceTree} from './source-tree.js';
+
+export type FileOperation = Extract<Operation, {kind: 'copy' | 'add' | 'workdir'}>;
+export type TransferOperation = Extract<Operation, {kind: 'copy' | 'add'}>;
+
+export interface StepOptions {
+  /** What COPY and ADD read from; undefined where the operation has no path as a source. */
+  readonly source: CopySource | undefined;
+  /** The mounted root of the step's result: an absolute path. Nobody else writes to it meanwhile. */
+  readonly root: string;
+  /** The step before left an empty image (FROM scratch, and nothing since): only root has a name there. */
+  readonly empty: boolean;
+  /** `USER` of the config, whose WORKDIR belongs to it; '' for none. */
+  readonly user: string;
+  /** SOURCE_DATE_EPOCH: the time of the directory that WORKDIR makes. What is copied keeps its own, as with BuildKit. */
+  readonly time: Timestamp | undefined;
+}
+
+/**
+ * Does COPY, ADD or WORKDIR in a mounted root as BuildKit does it. Rejects with BuildError (NOT_FOUND for a source that is not
+ * there, STEP_FAILED, NO_SPACE, CONTEXT_CHANGED, CONTEXT_UNREADABLE), or with the signal's reason; the root is half changed then,
+ * and to be thrown away. Nothing outside the root is written, whatever the tree and the operation hold.
+ */
+export async function runFileStep(operation: FileOperation, options: StepOptions, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted();
+  if (operation.kind === 'workdir') makeWorkdir(operation.path, options);
+  else await transfer(operation, options, signal);
+}
+
+function makeWorkdir(path: string, {root, user, empty, time}: StepOptions): void {
+  const destination = openDestination(directoryTree(root));
+  const owner = user === '' ? undefined : findOwner(destination.tree, user, empty);
+  destination.makeDirectories(locate(destination, byteString(path)).path, {mode: 0o755, owner, time});
+}
+
+async function transfer(operation: TransferOperation, options: StepOptions, signal: AbortSignal): Promise<void> {
+  const destination = openDestination(directoryTree(options.root));
+  const {chown, chmod} = operation;
+  const rules: CopyRules = {
+    owner: chown === undefined ? undefined : findOwner(destination.tree, chown, options.empty),
+    mode: parseMode(chmod),
+    include: undefined,
+    exclude: compilePatterns(operation.excludes, '--exclude'),
+  };
+  const written = byteString(operation.destination);
+  const pool = createCopyPool();
+  try {
+    const source = options.source === undefined ? undefined : openSource(options.source);
+    for (const text of operation.sources) {
+      if (source === undefined) throw new Error('a step with sources was given nothing to read from');
+      if (operation.parents) {
+        const {directory, pattern} = pivot(text);
+        const include = compilePatterns([pattern], '--parents');
+        const [selected] = selectSource(source, directory);
+        if (selected !== undefined) {
+          const copier = new TreeCopier(source, destination, {...rules, include}, pool, signal);
+          await copier.copy(selected, written);
+        }
+        continue;
+      }
+      for (const selected of selectSource(source, text)) {
+        await new TreeCopier(source, destination, rules, pool, signal).copy(selected, written);
+        await setImmediate();
+        signal.throwIfAborted();
+      }
+    }
+    await copyDocuments(operation, (tree, name) =>
+      new TreeCopier(tree, destination, {...rules, exclude: undefined}, pool, signal).copy({path: name, name}, written),
+    );
+  } finally {
+    await pool.close();
+  }
+}
+
+/** `--parents`: the directory in front of `/./` is left out of what is kept. */
+function pivot(text: string): {directory: string; pattern: string} {
+  const at = text.indexOf('/./');
+  const [directory, pattern] = at < 0 ? ['/', text] : [text.slice(0, at), text.slice(at + 3)];
+  return {directory, pattern: cleanComponents(pattern).join('/')};
+}
+
+/** Here-documents, as files of mode 0644 made now. */
+async function copyDocuments(
+  {files}: TransferOperation,
+  copy: (tree: SourceTree, name: string) => Promise<void>,
+): Promise<void> {
+  if (files.length === 0) return;
+  const directory = mkdtempSync(joinPath(tmpdir(), 'build-image-documents-'));
+  try {
+    const tree: SourceTree = {...directoryTree(directory), owners: 'root'};
+    for (const {name, content} of files) {
+      // A name may hold slashes; the file's own name is its last part.
+      const last = cleanComponents(name).at(-1) ?? 'document';
+      writeFileSync(joinPath(directory, last), content);
+      chmodSync(joinPath(directory, last), 0o644);
+      await copy(tree, byteString(last));
+    }
+  } finally {
+    rmSync(directory, {recursive: true, force: true});
+  }
+}

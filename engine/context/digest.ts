@@ -1,13 +1,12 @@
-import {createHash} from 'node:crypto';
-import {closeSync, openSync, readSync, renameSync, rmSync, writeFileSync} from 'node:fs';
-import {readFile} from 'node:fs/promises';
-import {setImmediate} from 'node:timers/promises';
-import {hasErrno} from '../base/errors.js';
 import type {BuildContext, ContextEntry} from './context.js';
+import {newMemory, readMemory, type DigestMemory} from './digest-memory.js';
 import {batchesOf} from './directory-context.js';
-import {byteString, systemPath} from './raw-path.js';
-import {changed, unreadable} from './unreadable.js';
-import {statOf, type WalkedEntry} from './walk.js';
+import {DiskEntry, rawOf} from './disk-entry.js';
+import {digestOfFields} from './helpers/hash-job.js';
+import {useHelpers, type Helpers} from './helpers/helpers.js';
+import {identityEach, statPaths} from './helpers/jobs.js';
+import {byteString} from './raw-path.js';
+import {changed, failed} from './unreadable.js';
 
 /** What a path holds: `sha256:` of type, permissions, link target and data; times, owner and inode do not count. */
 export interface PathDigest {
@@ -19,6 +18,14 @@ export interface DigestOptions {
   /** File that remembers digests between runs; made where it is missing, made anew where it is damaged. None: no memory. */
   readonly cacheFile?: string;
 }
+
+/** Nanoseconds after which a file's times tell a later write apart. */
+const settled = 2_000_000_000n;
+/** Batches that are hashed while another is handed on. */
+const ahead = 4;
+/** Bytes and files of one job, roughly. */
+const jobBytes = 8 * 1024 * 1024;
+const jobFiles = 256;
 
 /**
  * Digests of everything the walk of `context` gives, in its order. A file whose device, inode, size, mtime and ctime are those of the
@@ -32,121 +39,111 @@ export async function* contextDigests(
   signal: AbortSignal,
 ): AsyncGenerator<PathDigest, void, undefined> {
   const root = byteString(context.root === '/' ? '' : context.root);
-  const known = await readCache(options.cacheFile);
-  const lines: string[] = [];
+  const known = readMemory(options.cacheFile);
+  const memory = newMemory();
   let changes = 0;
-  let read = 0;
-  const buffer = Buffer.allocUnsafe(1024 * 1024);
-  for await (const batch of batchesOf(context, signal))
-    for (const entry of batch) {
-      if (entry.type !== 'file') {
-        yield {path: entry.path, digest: digestOf(entry, '')};
-        continue;
+  const helpers = useHelpers();
+  const waiting: Promise<readonly Found[]>[] = [];
+  function* settle(found: readonly Found[]): Generator<PathDigest> {
+    for (const {entry, digest, walked, fresh} of found) {
+      if (walked !== undefined) {
+        memory.add(walked.identities, walked.at, digest);
+        if (fresh) changes++;
       }
-      const raw = entry.rawPath.toString('latin1');
-      const identity = identityOf(root, raw, entry);
-      const remembered = known.lineOf(identity);
-      if (remembered !== undefined) {
-        lines.push(remembered);
-        yield {path: entry.path, digest: `sha256:${remembered.slice(-64)}`};
-        continue;
-      }
-      const now = BigInt(Date.now()) * 1_000_000n;
-      const digest = digestOf(entry, hashFile(root, raw, entry, buffer));
-      if (now - entry.mtimeNs > settled) {
-        changes++;
-        lines.push(`${identity} ${digest.slice(-64)}`);
-      }
-      read += entry.size + 4096;
-      if (read > buffer.length * 4) {
-        read = 0;
-        await setImmediate();
-        signal.throwIfAborted();
-      }
-      yield {path: entry.path, digest};
+      yield {path: entry.path, digest: `sha256:${digest}`};
     }
-  if (options.cacheFile !== undefined && (changes > 0 || lines.length !== known.size))
-    writeCache(options.cacheFile, lines);
-}
-
-/** Nanoseconds after which a file's times tell a later write apart. */
-const settled = 2_000_000_000n;
-const heading = 'build-image context digests 2';
-
-/** Device, inode, size, mtime and ctime; a change of the mode changes the last. */
-function identityOf(root: string, raw: string, entry: ContextEntry): string {
-  const stats = 'stats' in entry ? (entry as WalkedEntry).stats : statOf(root, raw);
-  if (stats === undefined) throw changed(entry.path, 'was removed');
-  return `${stats.dev}:${stats.ino}:${stats.size}:${stats.mtimeNs}:${stats.ctimeNs}`;
-}
-
-function hashFile(root: string, raw: string, entry: ContextEntry, buffer: Buffer): string {
-  try {
-    const file = openSync(systemPath(`${root}/${raw}`), 'r');
-    try {
-      const hash = createHash('sha256');
-      let length = 0;
-      for (let count = readSync(file, buffer); count > 0; count = readSync(file, buffer)) {
-        hash.update(buffer.subarray(0, count));
-        length += count;
-        if (length > entry.size) throw changed(entry.path, 'grew');
-      }
-      if (length < entry.size) throw changed(entry.path, 'shrank');
-      return hash.digest('hex');
-    } finally {
-      closeSync(file);
-    }
-  } catch (error) {
-    if (hasErrno(error, 'ENOENT', 'EACCES', 'EPERM', 'EIO', 'EISDIR', 'ENOTDIR')) throw unreadable(entry.path, error);
-    throw error;
   }
+  try {
+    for await (const batch of batchesOf(context, signal)) {
+      const found = digestsOf(batch, root, known, helpers);
+      found.catch(() => undefined);
+      waiting.push(found);
+      if (waiting.length > (helpers.ready() ? ahead : 0)) yield* settle((await waiting.shift()) ?? []);
+      signal.throwIfAborted();
+    }
+    for (const found of waiting) {
+      yield* settle(await found);
+      signal.throwIfAborted();
+    }
+  } finally {
+    helpers.release();
+  }
+  if (options.cacheFile !== undefined && (changes > 0 || memory.size() !== known.size)) memory.write(options.cacheFile);
 }
 
-function digestOf(entry: ContextEntry, data: string): string {
-  const target = entry.rawLink?.toString('hex') ?? entry.link ?? '';
-  const fields = [entry.type, entry.mode.toString(8), target, entry.device?.join(':') ?? '', data];
-  return `sha256:${createHash('sha256').update(JSON.stringify(fields)).digest('hex')}`;
+interface Found {
+  readonly entry: ContextEntry;
+  /** 64 hex digits. */
+  digest: string;
+  /** Where the digest is to be remembered. */
+  readonly walked: Place | undefined;
+  readonly fresh: boolean;
 }
 
-interface Known {
-  readonly size: number;
-  /** The remembered line of an identity. */
-  lineOf(identity: string): string | undefined;
-}
-
-async function readCache(file: string | undefined): Promise<Known> {
-  const text = file === undefined ? '' : await readFile(file, 'latin1').catch(() => '');
-  const lines = text.split('\n');
-  // Written whole or not at all; the count at the end notices a file that a crash cut.
-  const whole = lines[0] === heading && lines.at(-1) === `end ${lines.length - 2}`;
-  const known = whole ? lines.slice(1, -1) : [];
-  const matches = (line: string | undefined, identity: string) =>
-    line?.startsWith(identity) === true && line.charAt(identity.length) === ' ';
-  let next = 0;
-  let byIdentity: Map<string, string> | undefined;
-  return {
-    size: known.length,
-    lineOf(identity) {
-      // Runs go the same way, so the next line is nearly always the one; a map is made where something was added or removed.
-      const line = known[next];
-      if (matches(line, identity)) {
-        next++;
-        return line;
-      }
-      byIdentity ??= new Map(known.map((one) => [one.slice(0, -65), one]));
-      const found = byIdentity.get(identity);
-      if (found !== undefined && matches(known[next + 1], identity)) next += 2;
-      return found;
-    },
+/** Looks up what is remembered at once, and has the rest read. */
+async function digestsOf(
+  batch: readonly ContextEntry[],
+  root: string,
+  known: DigestMemory,
+  helpers: Helpers,
+): Promise<readonly Found[]> {
+  const found: Found[] = [];
+  const jobs: Promise<void>[] = [];
+  let unread: Found[] = [];
+  let bytes = 0;
+  const read = () => {
+    if (unread.length > 0) jobs.push(hash(unread, root, helpers));
+    [unread, bytes] = [[], 0];
   };
+  const now = BigInt(Date.now()) * 1_000_000n;
+  for (const entry of batch) {
+    if (entry.type !== 'file') {
+      found.push({entry, digest: digestOfOther(entry), walked: undefined, fresh: false});
+      continue;
+    }
+    const walked = placeOf(root, entry);
+    const digest = known.find(walked.identities, walked.at);
+    if (digest !== undefined) {
+      found.push({entry, digest, walked, fresh: false});
+      continue;
+    }
+    // A time of writing can be set back, that of the last change cannot.
+    const written = walked.identities[walked.at + 4] ?? now;
+    const one = {entry, digest: '', walked: now - written > settled ? walked : undefined, fresh: true};
+    found.push(one);
+    unread.push(one);
+    bytes += entry.size;
+    if (bytes > jobBytes || unread.length === jobFiles) read();
+  }
+  read();
+  await Promise.all(jobs);
+  return found;
 }
 
-function writeCache(file: string, lines: readonly string[]): void {
-  const beside = `${file}.${process.pid}.${Date.now()}`;
-  try {
-    writeFileSync(beside, [heading, ...lines, `end ${lines.length}`].join('\n'), {encoding: 'latin1', mode: 0o600});
-    renameSync(beside, file);
-  } catch {
-    rmSync(beside, {force: true});
-  }
+async function hash(files: readonly Found[], root: string, helpers: Helpers): Promise<void> {
+  const paths = files.map(({entry}) => rawOf(entry)).join('\0');
+  const expected = Float64Array.from(files.flatMap(({entry}) => [entry.size, entry.mode]));
+  const {digests, failure} = await helpers.run({kind: 'hash', root, paths, expected});
+  if (failure !== undefined) throw failed(files[failure.index]?.entry.path ?? '', failure);
+  files.forEach((one, index) => (one.digest = digests.slice(index * 64, index * 64 + 64)));
+}
+
+/** Where what `lstat` said of a file is. */
+interface Place {
+  readonly identities: BigInt64Array;
+  readonly at: number;
+}
+
+function placeOf(root: string, entry: ContextEntry): Place {
+  if (entry instanceof DiskEntry && entry.found !== undefined)
+    return {identities: entry.found.identities, at: entry.index * identityEach};
+  const found = statPaths({kind: 'stat', root, paths: rawOf(entry)});
+  if (found.failure !== undefined) throw failed(entry.path, found.failure);
+  if (found.numbers[0] === 0) throw changed(entry.path, 'was removed');
+  return {identities: found.identities, at: 0};
+}
+
+function digestOfOther(entry: ContextEntry): string {
+  const target = entry.rawLink?.toString('hex') ?? entry.link ?? '';
+  return digestOfFields([entry.type, entry.mode.toString(8), target, entry.device?.join(':') ?? '', '']);
 }

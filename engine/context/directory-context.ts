@@ -1,4 +1,3 @@
-import {setImmediate} from 'node:timers/promises';
 import type {BuildContext, ContextEntry} from './context.js';
 import {fileStream} from './file-stream.js';
 import type {IgnoreRules} from './ignore/ignore.js';
@@ -21,9 +20,6 @@ export async function* batchesOf(context: BuildContext, signal: AbortSignal): As
   else for await (const entry of context.walk(signal)) yield [entry];
 }
 
-/** Entries looked at before other work may run: about 4 ms. */
-const batchEntries = 1024;
-
 export interface DirectoryContextParts {
   readonly name: string;
   /** Absolute. */
@@ -37,21 +33,8 @@ export function directoryContext(parts: DirectoryContextParts): DirectoryContext
   const {name, root, rules, ignoreFile} = parts;
   const bytes = byteString(root === '/' ? '' : root);
   let closing: Promise<void> | undefined;
-  async function* batches(signal: AbortSignal, onIgnored?: (ignored: IgnoredPath) => void) {
-    const entries = walkDirectory(bytes, {rules, ...(onIgnored !== undefined && {onIgnored})});
-    for (;;) {
-      signal.throwIfAborted();
-      const batch: ContextEntry[] = [];
-      while (batch.length < batchEntries) {
-        const next = entries.next();
-        if (next.done === true) break;
-        batch.push(next.value);
-      }
-      if (batch.length > 0) yield batch;
-      if (batch.length < batchEntries) return;
-      await setImmediate();
-    }
-  }
+  const batches = (signal: AbortSignal, onIgnored?: (ignored: IgnoredPath) => void) =>
+    walkDirectory(bytes, {rules, ...(onIgnored !== undefined && {onIgnored})}, signal);
   return {
     name,
     root,

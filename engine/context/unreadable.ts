@@ -1,4 +1,5 @@
 import {BuildError, hasErrno, quote} from '../base/errors.js';
+import type {Failure} from './helpers/jobs.js';
 
 /** The error for a path of the context that the file system does not let us read, with what to do about it. */
 export function unreadable(path: string, cause: unknown): BuildError {
@@ -27,4 +28,9 @@ export function changed(path: string, how: string): BuildError {
   return new BuildError('CONTEXT_CHANGED', `${quote(path)} ${how} while the build context was read`, {
     remedy: 'Build again when nothing writes into the context, or add the path to .dockerignore.',
   });
+}
+
+/** The error for the first path of a job that failed. */
+export function failed(path: string, {how, code, message}: Failure): BuildError {
+  return how === undefined ? unreadable(path, Object.assign(new Error(message), {code})) : changed(path, how);
 }

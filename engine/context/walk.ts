@@ -1,9 +1,12 @@
-import {lstatSync, readdirSync, readlinkSync, type BigIntStats} from 'node:fs';
-import {hasErrno} from '../base/errors.js';
+import {setImmediate} from 'node:timers/promises';
 import type {ContextEntry} from './context.js';
-import type {IgnoreRule, IgnoreRules, MatchState} from './ignore/ignore.js';
-import {decodePath, rawBytes, systemPath} from './raw-path.js';
-import {unreadable} from './unreadable.js';
+import {DiskEntry} from './disk-entry.js';
+import {useHelpers, type Helpers} from './helpers/helpers.js';
+import {identityEach, numbersEach, type StatReply} from './helpers/jobs.js';
+import type {IgnoreRule, IgnoreRules} from './ignore/ignore.js';
+import {planWalk, type Ignored} from './plan-walk.js';
+import {decodePath, rawBytes} from './raw-path.js';
+import {changed, failed} from './unreadable.js';
 
 /** Told about paths that are not sent. `descended`: what lies below a directory is reported too. */
 export type IgnoredPath = {
@@ -30,131 +33,119 @@ const types: Readonly<Record<number, ContextEntry['type']>> = {
   0o140000: 'socket',
 };
 
-export const typeOf = (stats: BigIntStats): ContextEntry['type'] => types[Number(stats.mode) & formatBits] ?? 'file';
-
 /** Linux's packing of a device number. */
-export const deviceOf = (rdev: bigint): readonly [number, number] => [
+const deviceOf = (rdev: bigint): readonly [number, number] => [
   Number(((rdev >> 8n) & 0xfffn) | ((rdev >> 32n) & 0xfffff000n)),
   Number((rdev & 0xffn) | ((rdev >> 12n) & 0xffffff00n)),
 ];
 
-/** What `lstat` says, or undefined where the path is gone. */
-export function statOf(root: string, raw: string): BigIntStats | undefined {
+type Planned = DiskEntry | Ignored;
+
+/** Paths looked at before other work may run: about 4 ms. */
+const batchPaths = 1024;
+/** Batches that are being looked at while one is used, where threads do it. */
+const ahead = 4;
+
+/**
+ * Entries of the directory `root` (one character a byte, absolute), in batches, in the order of `planWalk`. Sockets are left out, as
+ * every builder does, and a path that vanishes between being listed and being looked at. Large contexts take helper threads.
+ */
+export async function* walkDirectory(
+  root: string,
+  {rules, onIgnored}: WalkOptions,
+  signal: AbortSignal,
+): AsyncGenerator<readonly DiskEntry[], void, undefined> {
+  const plan = planWalk(root, rules, onIgnored !== undefined);
+  const helpers = useHelpers();
+  const assemble = assembler(onIgnored);
+  const waiting: {readonly planned: readonly Planned[]; readonly reply: Promise<StatReply>}[] = [];
+  let more = true;
   try {
-    return lstatSync(systemPath(`${root}/${raw}`), {bigint: true, throwIfNoEntry: false});
-  } catch (error) {
-    if (hasErrno(error, 'ENOTDIR')) return undefined;
-    throw unreadable(decodePath(raw), error);
-  }
-}
-
-/** An entry of a directory on disk with what `lstat` said. */
-export interface WalkedEntry extends ContextEntry {
-  readonly stats: BigIntStats;
-}
-
-export function entryOf(root: string, raw: string, path: string, stats: BigIntStats): WalkedEntry | undefined {
-  const type = typeOf(stats);
-  let link: string | undefined;
-  let rawLink: Buffer | undefined;
-  if (type === 'symlink') {
-    try {
-      const target = readlinkSync(systemPath(`${root}/${raw}`), {encoding: 'latin1'});
-      link = decodePath(target);
-      if (link.includes('\uFFFD')) rawLink = rawBytes(target);
-    } catch (error) {
-      if (hasErrno(error, 'ENOENT', 'EINVAL')) return undefined;
-      throw unreadable(path, error);
+    for (;;) {
+      signal.throwIfAborted();
+      while (more && waiting.length < (helpers.ready() ? ahead : 1)) {
+        const planned = take(plan, batchPaths);
+        more = planned.length === batchPaths;
+        if (planned.length > 0) waiting.push({planned, reply: look(helpers, root, planned)});
+      }
+      const first = waiting.shift();
+      if (first === undefined) return;
+      const reply = await first.reply;
+      const entries = assemble(first.planned, reply);
+      if (entries.length > 0) yield entries;
+      if (more) {
+        helpers.start();
+        await setImmediate();
+      }
     }
+  } finally {
+    helpers.release();
   }
-  return {
-    path,
-    rawPath: rawBytes(raw),
-    type,
-    mode: Number(stats.mode) & 0o7777,
-    size: type === 'file' ? Number(stats.size) : 0,
-    mtimeNs: stats.mtimeNs,
-    link,
-    ...(rawLink !== undefined && {rawLink}),
-    hardlink: type === 'file' && stats.nlink > 1n ? `${stats.dev}:${stats.ino}` : undefined,
-    stats,
-    device: type === 'character-device' || type === 'block-device' ? deviceOf(stats.rdev) : undefined,
+}
+
+function take<T>(from: Iterator<T>, most: number): T[] {
+  const taken: T[] = [];
+  while (taken.length < most) {
+    const next = from.next();
+    if (next.done === true) break;
+    taken.push(next.value);
+  }
+  return taken;
+}
+
+const look = (helpers: Helpers, root: string, planned: readonly Planned[]): Promise<StatReply> =>
+  helpers.run({
+    kind: 'stat',
+    root,
+    paths: planned.map((one) => (one instanceof DiskEntry ? one.raw : one.entry.raw)).join('\0'),
+  });
+
+/** Completes batch after batch: `lstat` has the last word on what a path is. */
+function assembler(onIgnored: WalkOptions['onIgnored']) {
+  /** A directory that is none any more: what was listed below it is gone with it. */
+  let gone: string | undefined;
+  return (planned: readonly Planned[], found: StatReply): DiskEntry[] => {
+    const entries: DiskEntry[] = [];
+    const links = new Map(found.links);
+    const devices = new Map(found.devices);
+    for (let index = 0; index < planned.length; index++) {
+      const one = planned[index];
+      if (one === undefined) break;
+      const entry = one instanceof DiskEntry ? one : one.entry;
+      if (found.failure?.index === index) throw failed(entry.path, found.failure);
+      if (gone !== undefined && entry.raw.startsWith(gone)) continue;
+      const at = index * numbersEach;
+      const mode = found.numbers[at] ?? 0;
+      const type = types[mode & formatBits];
+      if (entry.directory && type !== 'directory') gone = `${entry.raw}/`;
+      if (type === undefined) continue;
+      if (type === 'directory' && !entry.directory) throw changed(entry.path, 'became a directory');
+      const size = type === 'file' ? (found.numbers[at + 2] ?? 0) : 0;
+      if (entry !== one) {
+        const {rule, descended} = one as Ignored;
+        onIgnored?.({path: entry.path, type, size, rule, descended});
+        continue;
+      }
+      if (type === 'socket') continue;
+      entry.type = type;
+      entry.mode = mode & 0o7777;
+      entry.size = size;
+      entry.mtime = found.numbers[at + 3] ?? 0;
+      entry.found = found;
+      entry.index = index;
+      if (type === 'symlink') setLink(entry, links.get(index) ?? '');
+      if (type === 'file' && (found.numbers[at + 1] ?? 1) > 1) {
+        const identity = index * identityEach;
+        entry.hardlink = `${found.identities[identity]}:${found.identities[identity + 1]}`;
+      }
+      if (devices.size > 0 && devices.has(index)) entry.device = deviceOf(devices.get(index) ?? 0n);
+      entries.push(entry);
+    }
+    return entries;
   };
 }
 
-/** Names of a directory in byte order, or undefined where it is gone. */
-function namesOf(root: string, raw: string): string[] | undefined {
-  try {
-    return readdirSync(systemPath(`${root}/${raw}`), {encoding: 'latin1'}).sort();
-  } catch (error) {
-    if (hasErrno(error, 'ENOENT', 'ENOTDIR')) return undefined;
-    throw unreadable(raw === '' ? '.' : decodePath(raw), error);
-  }
-}
-
-interface Level {
-  readonly prefix: string;
-  readonly names: readonly string[];
-  next: number;
-  readonly state: MatchState | undefined;
-  /** The ignored directory itself, sent as soon as something below it is. */
-  unsent: WalkedEntry | undefined;
-}
-
-/**
- * Entries of the directory `root` (one character a byte, absolute), sorted as BuildKit's fsutil sorts them. An ignored directory is
- * read only where a `!` rule may send something below it, and is then itself sent before the first such entry. Sockets are
- * left out, as every builder does. A path that vanishes between being listed and being looked at is left out. Synchronous, for
- * promises cost ten times the system calls; the caller lets others run between batches.
- */
-export function* walkDirectory(root: string, options: WalkOptions): Generator<WalkedEntry, void, undefined> {
-  const {rules, onIgnored} = options;
-  const levels: Level[] = [{prefix: '', names: namesOf(root, '') ?? [], next: 0, state: undefined, unsent: undefined}];
-  const unruled = rules.rules.length === 0;
-  for (let level = levels.at(-1); level !== undefined; level = levels.at(-1)) {
-    const name = level.names[level.next++];
-    if (name === undefined) {
-      levels.pop();
-      continue;
-    }
-    const raw = level.prefix + name;
-    const path = decodePath(raw);
-    const state = unruled ? undefined : rules.match(path, level.state);
-    const ignored = state?.ignored === true;
-    // What is ignored and leads nowhere needs no system call, unless somebody wants to know what it is.
-    if (ignored && onIgnored === undefined && !rules.mayHoldSent(path)) continue;
-    const stats = statOf(root, raw);
-    if (stats === undefined) continue;
-    const type = typeOf(stats);
-    const descend = type === 'directory' && (!ignored || rules.mayHoldSent(path));
-    if (ignored) {
-      onIgnored?.({path, type, size: type === 'file' ? Number(stats.size) : 0, rule: state.rule, descended: descend});
-      if (!descend) continue;
-    }
-    if (type === 'socket') continue;
-    const entry = entryOf(root, raw, path, stats);
-    if (entry === undefined) continue;
-    if (!ignored) {
-      for (const above of levels) {
-        if (above.unsent === undefined) continue;
-        yield above.unsent;
-        above.unsent = undefined;
-      }
-      yield entry;
-    }
-    if (descend) {
-      const names = namesIfReadable(root, raw, ignored);
-      levels.push({prefix: `${raw}/`, names, next: 0, state, unsent: ignored ? entry : undefined});
-    }
-  }
-}
-
-/** An ignored directory that may not be read holds nothing that could be sent, as BuildKit takes it. */
-function namesIfReadable(root: string, raw: string, ignored: boolean): readonly string[] {
-  try {
-    return namesOf(root, raw) ?? [];
-  } catch (error) {
-    if (ignored && error instanceof Error && hasErrno(error.cause, 'EACCES', 'EPERM')) return [];
-    throw error;
-  }
+function setLink(entry: DiskEntry, target: string): void {
+  entry.link = decodePath(target);
+  if (entry.link.includes('\uFFFD')) entry.rawLink = rawBytes(target);
 }

@@ -1,11 +1,15 @@
-import {closeSync, constants, fstatSync, openSync, readSync} from 'node:fs';
+import {closeSync, readSync} from 'node:fs';
 import {setImmediate} from 'node:timers/promises';
 import {hasErrno} from '../../base/errors.js';
 import type {BuildContext, ContextEntry} from '../context.js';
 import {batchesOf} from '../directory-context.js';
-import {byteString, systemPath} from '../raw-path.js';
+import {DiskEntry, rawOf} from '../disk-entry.js';
+import {useHelpers} from '../helpers/helpers.js';
+import {openedSize, openSource, wholeSeconds} from '../helpers/jobs.js';
+import {byteString} from '../raw-path.js';
 import {changed, unreadable} from '../unreadable.js';
-import {blockBytes, endOfArchive, paddingOf, tarHeader, writePlainHeader, type TarEntry} from './header.js';
+import {gatherer, taken, type Gathered, type Gatherer} from './gather.js';
+import {endOfArchive, paddingOf, tarHeader, type TarEntry} from './header.js';
 
 /** A file that the archive holds whatever the context has at its path. */
 export interface ExtraFile {
@@ -25,13 +29,15 @@ export interface ContextTarOptions {
 
 /** Bytes of a chunk; small files share one. */
 const chunkBytes = 256 * 1024;
-/** Files up to this size are read whole, at once, between two chunks. Bytes. */
+/** Files up to this size are read whole, many to a chunk, in helper threads where there are any. Bytes. */
 const smallBytes = chunkBytes / 2;
+/** Chunks that wait for their files or for the reader. */
+const mostWaiting = 6;
 
 /**
- * The context as one tar archive. Chunks are made when they are asked for, so memory stays at a few of them. Headers say nothing
- * about who built or when: owner 0:0, whole-second times of the files themselves, the walk's order; the same tree gives the same
- * bytes. The second name of a file is a hard link. Extended attributes are not kept. Rejects with CONTEXT_UNREADABLE,
+ * The context as one tar archive. A few chunks are made ahead of the reader, never more, so memory stays at those. Headers say
+ * nothing about who built or when: owner 0:0, whole-second times of the files themselves, the walk's order; the same tree gives the
+ * same bytes. The second name of a file is a hard link. Extended attributes are not kept. Rejects with CONTEXT_UNREADABLE,
  * CONTEXT_CHANGED, or the signal's reason.
  */
 export async function* contextTar(
@@ -39,160 +45,133 @@ export async function* contextTar(
   options: ContextTarOptions,
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  const extra = new Map((options.extra ?? []).map((file) => [file.path, file]));
-  const root = byteString(context.root === '/' ? '' : context.root);
-  const links = new Map<string, Buffer>();
+  const helpers = useHelpers();
+  const waiting: Gathered[] = [];
   let produced = 0;
-  let chunk = Buffer.allocUnsafe(chunkBytes);
-  let used = 0;
-  const append = (bytes: Uint8Array) => {
-    chunk.set(bytes, used);
-    used += bytes.length;
-  };
-  /** What is gathered so far; the buffer is the consumer's from now on. */
-  const take = (): Uint8Array => {
-    const full = chunk.subarray(0, used);
-    produced += used;
-    chunk = Buffer.allocUnsafe(chunkBytes);
-    used = 0;
-    options.onProgress?.(produced);
-    return full;
-  };
-  const extraEntry = (file: ExtraFile): {readonly header: Buffer; readonly body: Buffer} => {
-    const content = Buffer.from(file.content);
-    const fields = {type: 'file', mode: file.mode ?? 0o644, size: content.length, mtime: 0} as const;
-    const header = tarHeader({path: Buffer.from(file.path), ...fields});
-    return {header, body: Buffer.concat([content, Buffer.alloc(paddingOf(content.length))])};
-  };
-  /** Bytes of any length, cut to chunks. */
-  function* split(bytes: Buffer): Generator<Uint8Array> {
-    for (let at = 0; at < bytes.length;) {
-      const part = bytes.subarray(at, at + chunkBytes - used);
-      append(part);
-      at += part.length;
-      if (used === chunkBytes) yield take();
+  async function* deliver(most: number): AsyncGenerator<Uint8Array> {
+    while (waiting.length > most) {
+      const bytes = await waiting.shift()?.bytes;
+      signal.throwIfAborted();
+      if (bytes === undefined) return;
+      produced += bytes.length;
+      options.onProgress?.(produced);
+      yield bytes;
     }
   }
+  try {
+    const root = byteString(context.root === '/' ? '' : context.root);
+    for await (const chunk of chunksOf(
+      context,
+      options.extra ?? [],
+      gatherer(root, chunkBytes, helpers),
+      root,
+      signal,
+    )) {
+      // A failure is told in its turn, and to nobody where the reader left before.
+      chunk.bytes.catch(() => undefined);
+      waiting.push(chunk);
+      yield* deliver(helpers.ready() ? mostWaiting : 0);
+      // Without threads reading is synchronous: others have their turn between chunks.
+      if (!helpers.ready()) await setImmediate();
+    }
+    yield* deliver(0);
+  } finally {
+    helpers.release();
+  }
+}
 
+async function* chunksOf(
+  context: BuildContext,
+  files: readonly ExtraFile[],
+  gather: Gatherer,
+  root: string,
+  signal: AbortSignal,
+): AsyncGenerator<Gathered, void, undefined> {
+  const extra = new Map(files.map((file) => [file.path, file]));
+  const links = new Map<string, string>();
   for await (const batch of batchesOf(context, signal))
     for (const entry of batch) {
       const replaced = extra.get(entry.path);
       if (replaced !== undefined) {
         extra.delete(entry.path);
-        const {header, body} = extraEntry(replaced);
-        yield* split(header);
-        yield* split(body);
+        yield* gather.append(extraEntry(replaced));
         continue;
       }
       const first = entry.hardlink === undefined ? undefined : links.get(entry.hardlink);
-      if (first === undefined && entry.hardlink !== undefined) links.set(entry.hardlink, entry.rawPath);
+      if (first === undefined && entry.hardlink !== undefined) links.set(entry.hardlink, rawOf(entry));
       const described = describe(entry, first);
       if (described === undefined) continue;
-      // Room for the header and a small file with its padding, or the first part of a large one.
-      if (chunkBytes - used < Math.min(described.size, smallBytes) + 2 * blockBytes) yield take();
-      if (writePlainHeader(chunk, used, described)) {
-        used += blockBytes;
-      } else {
-        yield* split(tarHeader(described));
-        if (chunkBytes - used < Math.min(described.size, smallBytes) + blockBytes) yield take();
-      }
-      if (described.size === 0 && described.type !== 'file') continue;
-      const file = openSource(root, entry);
-      try {
-        let left = entry.size;
-        if (left <= smallBytes) {
-          // One byte more than is due, to notice a file that grew: there is room, see above.
-          const count = readFully(file, chunk, used, left + 1, entry);
-          check(count, left, entry);
-          used += count;
-        } else {
-          check(fstatSync(file).size, left, entry);
-          while (left > 0) {
-            if (chunkBytes - used < chunkBytes / 4) {
-              yield take();
-              // Reading is synchronous: others have their turn between chunks.
-              await setImmediate();
-              signal.throwIfAborted();
-            }
-            const count = readSome(file, chunk, used, Math.min(left, chunkBytes - used), entry);
-            if (count === 0) throw changed(entry.path, 'shrank');
-            used += count;
-            left -= count;
-          }
-          if (readSome(file, Buffer.allocUnsafe(1), 0, 1, entry) > 0) throw changed(entry.path, 'grew');
-        }
-      } finally {
-        closeSync(file);
-      }
-      const padding = paddingOf(entry.size);
-      if (padding > chunkBytes - used) yield take();
-      chunk.fill(0, used, used + padding);
-      used += padding;
+      const small = described.size <= smallBytes;
+      yield* gather.header(described, small ? taken(described.size) : 0);
+      if (described.type !== 'file') continue;
+      if (small) gather.file(entry, described.path);
+      else yield* largeFile(root, described.path, entry, gather);
     }
-  for (const file of extra.values()) {
-    const {header, body} = extraEntry(file);
-    yield* split(header);
-    yield* split(body);
-  }
-  yield* split(endOfArchive);
-  if (used > 0) yield take();
+  for (const file of extra.values()) yield* gather.append(extraEntry(file));
+  yield* gather.append(endOfArchive);
+  yield* gather.rest();
 }
 
-/** Division of bigints is slow; a double is right unless the next second is less than its precision away. */
-function wholeSeconds(nanoseconds: bigint): number {
-  const seconds = Number(nanoseconds) / 1e9;
-  const whole = Math.floor(seconds);
-  if (seconds - whole > 0.999 || seconds < 0) return Number(nanoseconds / 1_000_000_000n);
-  return whole;
+function extraEntry(file: ExtraFile): Buffer {
+  const content = Buffer.from(file.content);
+  const {length: size} = content;
+  const fields = {type: 'file', mode: file.mode ?? 0o644, size, mtime: 0, link: undefined, device: undefined} as const;
+  const header = tarHeader({path: byteString(file.path), ...fields});
+  return Buffer.concat([header, content, Buffer.alloc(paddingOf(content.length))]);
 }
 
-function describe(entry: ContextEntry, first: Buffer | undefined): TarEntry | undefined {
-  const common = {path: entry.rawPath, mode: entry.mode, mtime: wholeSeconds(entry.mtimeNs)};
-  if (first !== undefined) return {...common, type: 'hardlink', size: 0, link: first};
-  switch (entry.type) {
-    case 'socket':
-      return undefined;
-    case 'symlink':
-      return {...common, type: 'symlink', size: 0, link: entry.rawLink ?? Buffer.from(entry.link ?? '')};
-    case 'character-device':
-    case 'block-device':
-      return {...common, type: entry.type, size: 0, ...(entry.device !== undefined && {device: entry.device})};
-    default:
-      return {...common, type: entry.type, size: entry.size};
-  }
-}
-
-function openSource(root: string, entry: ContextEntry): number {
+/** Read here, a chunk at a time, from one descriptor, so that it is one file whatever happens to its name. */
+function* largeFile(root: string, raw: string, entry: ContextEntry, gather: Gatherer): Generator<Gathered> {
+  const file = openLarge(root, raw, entry);
   try {
-    // Not following links and not waiting for a writer: what was a file may have become a link or a FIFO.
-    const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
-    return openSync(systemPath(`${root}/${entry.rawPath.toString('latin1')}`), flags);
+    check(openedSize(file), entry);
+    for (let left = entry.size; left > 0;) {
+      const space = yield* gather.space(left);
+      const count = readSome(file, space, entry);
+      if (count === 0) throw changed(entry.path, 'shrank');
+      gather.wrote(count);
+      left -= count;
+    }
+    if (readSome(file, Buffer.allocUnsafe(1), entry) > 0) throw changed(entry.path, 'grew');
+  } finally {
+    closeSync(file);
+  }
+  yield* gather.pad(entry.size);
+}
+
+function openLarge(root: string, raw: string, entry: ContextEntry): number {
+  try {
+    return openSource(root, raw);
   } catch (error) {
     throw hasErrno(error, 'ELOOP') ? changed(entry.path, 'became a symbolic link') : unreadable(entry.path, error);
   }
 }
 
-function readSome(file: number, into: Buffer, at: number, length: number, entry: ContextEntry): number {
+function readSome(file: number, into: Uint8Array, entry: ContextEntry): number {
   try {
-    return readSync(file, into, at, length, null);
+    return readSync(file, into, 0, into.length, null);
   } catch (error) {
     throw unreadable(entry.path, error);
   }
 }
 
-/** Reads up to `length` bytes; fewer only at the end of the file. */
-function readFully(file: number, into: Buffer, at: number, length: number, entry: ContextEntry): number {
-  let count = 0;
-  while (count < length) {
-    const more = readSome(file, into, at + count, length - count, entry);
-    count += more;
-    // One byte less than asked for is what is due: the end, without asking again.
-    if (more === 0 || count === length - 1) break;
-  }
-  return count;
+function check(found: number | undefined, entry: ContextEntry): void {
+  if (found === undefined) throw changed(entry.path, 'became something else than a file');
+  if (found > entry.size) throw changed(entry.path, 'grew');
+  if (found < entry.size) throw changed(entry.path, 'shrank');
 }
 
-function check(found: number, due: number, entry: ContextEntry): void {
-  if (found > due) throw changed(entry.path, 'grew');
-  if (found < due) throw changed(entry.path, 'shrank');
+function describe(entry: ContextEntry, first: string | undefined): TarEntry | undefined {
+  const {type} = entry;
+  if (type === 'socket') return undefined;
+  const target = type === 'symlink' ? (entry.rawLink?.toString('latin1') ?? byteString(entry.link ?? '')) : undefined;
+  return {
+    path: rawOf(entry),
+    type: first === undefined ? type : 'hardlink',
+    mode: entry.mode,
+    size: first === undefined ? entry.size : 0,
+    mtime: entry instanceof DiskEntry ? entry.mtime : wholeSeconds(entry.mtimeNs),
+    link: first ?? target,
+    device: entry.device,
+  };
 }

@@ -1,3 +1,4 @@
+import type {BigIntStats} from 'node:fs';
 import {setImmediate} from 'node:timers/promises';
 import type {ContextEntry} from './context.js';
 import {DiskEntry} from './disk-entry.js';
@@ -33,8 +34,10 @@ const types: Readonly<Record<number, ContextEntry['type']>> = {
   0o140000: 'socket',
 };
 
+export const typeOf = (stats: BigIntStats): ContextEntry['type'] => types[Number(stats.mode) & formatBits] ?? 'file';
+
 /** Linux's packing of a device number. */
-const deviceOf = (rdev: bigint): readonly [number, number] => [
+export const deviceOf = (rdev: bigint): readonly [number, number] => [
   Number(((rdev >> 8n) & 0xfffn) | ((rdev >> 32n) & 0xfffff000n)),
   Number((rdev & 0xffn) | ((rdev >> 12n) & 0xffffff00n)),
 ];

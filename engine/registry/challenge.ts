@@ -35,14 +35,16 @@ export function parseChallenges(header: string | readonly string[] | undefined):
     const parameters = new Map<string, string>();
     challenges.push({scheme: scheme.toLowerCase(), parameters});
     take(spaces);
+    // Credentials in one word, which no scheme here uses.
+    take(token68);
+    skip();
     for (;;) {
       const start = at;
       const name = take(token)?.[0];
       take(spaces);
       if (name === undefined || text[at] !== '=') {
-        // The name is the next scheme, or what follows is a token68 that no scheme here uses.
+        // The next scheme.
         at = start;
-        take(token68);
         break;
       }
       at++;

@@ -121,6 +121,8 @@ export interface StageStep {
   readonly reads: readonly Source[];
   /** Image config after the step. */
   readonly config: ContainerConfig;
+  /** `created_by` of the image's history, as BuildKit writes it; undefined for ONBUILD, which leaves no entry. */
+  readonly createdBy: string | undefined;
 }
 
 export interface Stage {

@@ -1,6 +1,7 @@
 import {constants} from 'node:os';
 import type {KeyValue, StatementOf} from '../dockerfile/ast.js';
 import {failAt, within} from './fail.js';
+import {goQuoteList, healthCreatedBy} from './created-by.js';
 import type {Binding} from './graph.js';
 import {commandLine, healthConfig, withEnv, without, withKeys} from './image-config.js';
 import {resolvePath} from './paths.js';
@@ -10,6 +11,8 @@ import {configOnly, words, workdirOf, type Read, type Reader} from './state.js';
 import {asWritten, shown, shownPairs} from './step-text.js';
 
 type Pairs = readonly (readonly [name: string, value: string])[];
+
+const plainPairs = (pairs: Pairs): string => pairs.map(([name, value]) => `${name}=${value}`).join(' ');
 
 /** All pairs with the values from before the instruction. */
 function expandPairs(
@@ -39,27 +42,29 @@ export function readEnv(reader: Reader, statement: StatementOf<'env'>): Read {
     state.config = withEnv(state.config, name, over ?? value);
     return [name, over ?? value] as const;
   });
-  return configOnly(`ENV ${shownPairs(final)}`);
+  return configOnly(`ENV ${shownPairs(final)}`, `ENV ${plainPairs(final)}`);
 }
 
 export function readArg(reader: Reader, statement: StatementOf<'arg'>): Read {
   const {range} = statement.instruction;
   const {scope} = reader.state;
+  const plain: string[] = [];
   const texts = statement.args.map(({name, default: fallback}) => {
     // Each ARG of a line sees those before it on the same line.
     const expand = (): string => words(reader, range).one(fallback ?? '');
     const arg = {name, line: range.start, fallback: fallback === undefined ? undefined : expand};
     const {value} = declareArg(scope, arg, reader.sources);
+    plain.push(value === undefined ? name : `${name}=${value}`);
     return value === undefined ? name : shownPairs([[name, value]]);
   });
-  return configOnly(`ARG ${texts.join(' ')}`);
+  return configOnly(`ARG ${texts.join(' ')}`, `ARG ${plain.join(' ')}`);
 }
 
 export function readLabel(reader: Reader, statement: StatementOf<'label'>): Read {
   const pairs = expandPairs(reader, statement, statement.instruction.range);
   const {state} = reader;
   state.config = {...state.config, Labels: {...state.config.Labels, ...Object.fromEntries(pairs)}};
-  return configOnly(`LABEL ${shownPairs(pairs)}`);
+  return configOnly(`LABEL ${shownPairs(pairs)}`, `LABEL ${plainPairs(pairs)}`);
 }
 
 export function readWorkdir(reader: Reader, statement: StatementOf<'workdir'>): Read {
@@ -68,7 +73,12 @@ export function readWorkdir(reader: Reader, statement: StatementOf<'workdir'>): 
   const path = resolvePath(workdirOf(state.config), written);
   // BuildKit writes an absolute path into the config as it stands.
   state.config = {...state.config, WorkingDir: written.startsWith('/') ? written : path};
-  return {operation: {kind: 'workdir', path}, text: `WORKDIR ${shown(written)}`, reads: []};
+  return {
+    operation: {kind: 'workdir', path},
+    text: `WORKDIR ${shown(written)}`,
+    reads: [],
+    createdBy: `WORKDIR ${path}`,
+  };
 }
 
 export function readExpose(reader: Reader, statement: StatementOf<'expose'>): Read {
@@ -79,7 +89,7 @@ export function readExpose(reader: Reader, statement: StatementOf<'expose'>): Re
   const given = statement.ports.flatMap((word) => expand.split(word));
   const ports = within(reader.dockerfile, range, () => given.flatMap(parsePorts));
   if (ports.length > 0) state.config = {...state.config, ExposedPorts: withKeys(state.config.ExposedPorts, ports)};
-  return configOnly(['EXPOSE', ...given.map(shown)].join(' '));
+  return configOnly(['EXPOSE', ...given.map(shown)].join(' '), `EXPOSE [${[...new Set(ports)].sort().join(' ')}]`);
 }
 
 export function readVolume(reader: Reader, statement: StatementOf<'volume'>): Read {
@@ -96,14 +106,14 @@ export function readVolume(reader: Reader, statement: StatementOf<'volume'>): Re
     });
   });
   state.config = {...state.config, Volumes: withKeys(state.config.Volumes, paths)};
-  return configOnly(`VOLUME ${paths.map(shown).join(' ')}`);
+  return configOnly(`VOLUME ${paths.map(shown).join(' ')}`, `VOLUME [${paths.join(' ')}]`);
 }
 
 export function readUser(reader: Reader, statement: StatementOf<'user'>): Read {
   const {state} = reader;
   const user = words(reader, statement.instruction.range).one(statement.user);
   state.config = {...state.config, User: user};
-  return configOnly(`USER ${shown(user)}`);
+  return configOnly(`USER ${shown(user)}`, `USER ${user}`);
 }
 
 function isSignal(name: string): boolean {
@@ -127,43 +137,46 @@ export function readStopSignal(reader: Reader, statement: StatementOf<'stopsigna
     });
   }
   state.config = {...state.config, StopSignal: signal};
-  return configOnly(`STOPSIGNAL ${signal}`);
+  return configOnly(`STOPSIGNAL ${signal}`, `STOPSIGNAL ${signal}`);
 }
 
 export function readCmd(reader: Reader, statement: StatementOf<'cmd'>): Read {
   const {state} = reader;
-  state.config = {...state.config, Cmd: commandLine(state.config, statement.command), ArgsEscaped: true};
+  const command = commandLine(state.config, statement.command);
+  state.config = {...state.config, Cmd: command, ArgsEscaped: true};
   state.cmdSet = true;
-  return configOnly(asWritten(statement.instruction));
+  return configOnly(asWritten(statement.instruction), `CMD ${goQuoteList(command)}`);
 }
 
 /** ENTRYPOINT drops the CMD of the base, not one that this stage gave before. */
 export function readEntrypoint(reader: Reader, statement: StatementOf<'entrypoint'>): Read {
   const {state} = reader;
-  const config = {...state.config, Entrypoint: commandLine(state.config, statement.command)};
+  const command = commandLine(state.config, statement.command);
+  const config = {...state.config, Entrypoint: command};
   state.config = state.cmdSet ? config : without(config, 'Cmd');
-  return configOnly(asWritten(statement.instruction));
+  return configOnly(asWritten(statement.instruction), `ENTRYPOINT ${goQuoteList(command)}`);
 }
 
 export function readHealthcheck(reader: Reader, statement: StatementOf<'healthcheck'>): Read {
   const {state} = reader;
-  state.config = {...state.config, Healthcheck: healthConfig(statement)};
-  return configOnly(asWritten(statement.instruction));
+  const health = healthConfig(statement);
+  state.config = {...state.config, Healthcheck: health};
+  return configOnly(asWritten(statement.instruction), healthCreatedBy(health));
 }
 
 export function readShell(reader: Reader, statement: StatementOf<'shell'>): Read {
   const {state} = reader;
   state.config = {...state.config, Shell: statement.argv};
-  return configOnly(asWritten(statement.instruction));
+  return configOnly(asWritten(statement.instruction), `SHELL [${statement.argv.join(' ')}]`);
 }
 
 export function readOnbuild(reader: Reader, statement: StatementOf<'onbuild'>): Read {
   const {state} = reader;
   state.config = {...state.config, OnBuild: [...(state.config.OnBuild ?? []), statement.trigger.original.trim()]};
-  return configOnly(asWritten(statement.instruction));
+  return configOnly(asWritten(statement.instruction), undefined);
 }
 
 export function readMaintainer(reader: Reader, statement: StatementOf<'maintainer'>): Read {
   reader.state.author = statement.name;
-  return configOnly(asWritten(statement.instruction));
+  return configOnly(asWritten(statement.instruction), `MAINTAINER ${statement.name}`);
 }

@@ -94,5 +94,6 @@ export function readRun(reader: Reader, statement: Run): Read {
     },
     text: asWritten(instruction) + shownBodies(instruction.heredocs),
     reads: reads.filter((source) => source.kind !== 'scratch'),
+    createdBy: undefined,
   };
 }

@@ -75,7 +75,20 @@ export function readTransfer(reader: Reader, statement: Transfer): Read {
     ...heredocs,
     shown(destination),
   ];
-  return {operation, text: text.join(' ') + shownBodies(files), reads: source.kind === 'main-context' ? [] : [source]};
+  return {
+    operation,
+    text: text.join(' ') + shownBodies(files),
+    reads: source.kind === 'main-context' ? [] : [source],
+    createdBy: createdBy(instruction.keyword, operation, destination),
+  };
+}
+
+/** BuildKit names no other flags in the history; the destination stands as written. */
+function createdBy(keyword: string, {chown, chmod, sources, files}: TransferOperation, destination: string): string {
+  const owner = chown === undefined ? [] : [`--chown=${chown}`];
+  const mode = chmod === undefined ? [] : [`--chmod=${chmod}`];
+  const documents = files.map(({name}) => `<<${name}`);
+  return [keyword, ...owner, ...mode, ...sources, ...documents, destination, '# buildkit'].join(' ');
 }
 
 function flags(statement: Transfer, operation: TransferOperation): string[] {

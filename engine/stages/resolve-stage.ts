@@ -6,6 +6,7 @@ import type {Warning} from '../dockerfile/ast.js';
 import {formatPlatform, type Platform} from '../oci/platform.js';
 import {parseHeredocWord} from '../dockerfile/heredoc.js';
 import {emptyScope} from './globals.js';
+import {runCreatedBy} from './created-by.js';
 import type {Binding, Operation, Stage, StageBase, StageStep} from './graph.js';
 import {defaultPath, splitPair, withEnv, without} from './image-config.js';
 import type {Layout, StageText} from './layout.js';
@@ -165,6 +166,7 @@ export function resolveStage(input: StageInput): ResolvedStage {
       ? progressPrefix(numbering.stage, index, numbering.total, trigger) +
         progressText(dockerfile, instruction, maskSecrets(values, read.operation), onlyHeredoc)
       : `${numbering.stage === '' ? '' : `[${numbering.stage}] `}${read.text}`;
+    const own = statement.kind === 'run' && environment !== undefined ? environment : {env: [], args: []};
     steps.push({
       id: `${text.label}.${place + 1}`,
       statement,
@@ -174,9 +176,10 @@ export function resolveStage(input: StageInput): ResolvedStage {
       range: instruction.range,
       text: read.text,
       name,
-      ...(statement.kind === 'run' && environment !== undefined ? environment : {env: [], args: []}),
+      ...own,
       reads: read.reads,
       config: state.config,
+      createdBy: read.operation.kind === 'run' ? runCreatedBy(own.args, read.operation.argv) : read.createdBy,
     });
   };
   try {

@@ -36,13 +36,20 @@ export interface Read {
   /** After expansion. */
   readonly text: string;
   readonly reads: readonly Source[];
+  /** `created_by` of the image's history; undefined: RUN (its ARGs are added where the step is made), and ONBUILD, which leaves none. */
+  readonly createdBy: string | undefined;
 }
 
 export function words(reader: Reader, range: SourceRange): Words {
   return wordsOf(reader.dockerfile, reader.state.scope, range, reader.onUnset);
 }
 
-export const configOnly = (text: string): Read => ({operation: {kind: 'config'}, text, reads: []});
+export const configOnly = (text: string, createdBy: string | undefined): Read => ({
+  operation: {kind: 'config'},
+  text,
+  reads: [],
+  createdBy,
+});
 
 /** Working directory in force: absolute and clean. */
 export const workdirOf = (config: ContainerConfig): string => cleanPath(config.WorkingDir ?? '/');

@@ -2,13 +2,14 @@ import {setImmediate} from 'node:timers/promises';
 import {createHasher, type Digest} from '../oci/digest.js';
 import {type Compression, layerMediaType} from '../oci/media-types.js';
 import type {Descriptor} from '../oci/manifest.js';
-import {createBlobWriter} from '../store/blobs.js';
+import {openBlobWriter} from '../store/blob-writer.js';
+import type {Store} from '../store/store.js';
 import {createCompressor} from './compress.js';
 import {type DiffOptions, layerTar} from './diff.js';
 
 export interface CommitRequest {
   /** The store that gets the blob. */
-  readonly store: string;
+  readonly store: Store;
   readonly diff: DiffOptions;
   readonly compression: Compression;
   readonly level?: number;
@@ -37,17 +38,17 @@ export async function commitLayer(request: CommitRequest, signal: AbortSignal): 
       await setImmediate();
     }
   }
-  const blob = createBlobWriter(request.store);
+  const blob = openBlobWriter(request.store);
   try {
     for await (const piece of compressor.compress(hashed())) blob.write(piece);
     const diffSize = hasher.size;
     return {
-      descriptor: {mediaType: layerMediaType(request.compression), ...blob.commit()},
+      descriptor: {mediaType: layerMediaType(request.compression), ...blob.finish()},
       diffId: hasher.digest(),
       diffSize,
       implementation: compressor.implementation,
     };
   } finally {
-    blob.abort();
+    blob.discard();
   }
 }

@@ -8,6 +8,7 @@ import type {BuildRequest, Built, Driver} from '../drivers/driver.js';
 import type {Plan} from '../plan/plan.js';
 import type {EventSink} from '../progress/events.js';
 import {expectsPackage} from './expects-package.js';
+import {explainMissingSource} from './missing-source.js';
 import type {PreparedJob} from './prepare.js';
 
 /** What a run gave. */
@@ -44,7 +45,9 @@ export async function runJob(
     events.emit({type: 'warning', rule, message, ...(line > 0 && {line})});
   }
   if (plan.warningsFail && plan.warnings.length > 0) throw failedChecks(plan);
-  const built = await driver.build(plan, request, events, signal);
+  const built = await driver.build(plan, request, events, signal).catch(async (error: unknown) => {
+    throw await explainMissingSource(error, plan, job.context);
+  });
   try {
     const artifacts = await takeArtifacts({
       required: settings.wantArtifacts && (settings.artifacts.length > 0 || expectsPackage(plan)),

@@ -6,7 +6,7 @@ import {join, resolve} from 'node:path';
 import type {Readable} from 'node:stream';
 import {text} from 'node:stream/consumers';
 import type {ExecutionContext} from 'ava';
-import type {TestDaemon} from './daemon.js';
+import {leftovers, type TestDaemon} from './daemon.js';
 import {writeTree, type TreeEntry} from './tree.js';
 
 const program = resolve('dist/engine/cli/main.js');
@@ -137,10 +137,15 @@ export function workshop(
   const tag = `build-image-test/cli:${run}`;
   t.teardown(async () => {
     rmSync(base, {recursive: true, force: true});
-    await daemon?.docker
-      .getImage(tag)
-      .remove({force: true})
-      .catch(() => undefined);
+    if (daemon === undefined) return;
+    // What had the tag before the last build, too.
+    const {untagged} = await leftovers(daemon, `run=${run}`);
+    for (const image of [tag, ...untagged]) {
+      await daemon.docker
+        .getImage(image)
+        .remove({force: true})
+        .catch(() => undefined);
+    }
   });
   const environment = {
     HOME: home,

@@ -29,9 +29,9 @@ export async function baseCommand(
 ): Promise<number> {
   if (reference === undefined) throw new BuildError('USAGE', 'base needs a reference such as debian:bookworm');
   const daemon = flags.output === undefined ? await daemonOf(terminal, signal) : undefined;
-  const progress = progressOf(flags.progress, terminal, createRedactor());
+  const progress = await progressOf(flags.progress, terminal, createRedactor());
   try {
-    if (daemon !== undefined && flags.ifMissing === true && (await hasImage(daemon, reference))) return 0;
+    if (daemon !== undefined && flags.ifMissing === true && (await hasImage(daemon, reference, signal))) return 0;
     const {makeBase} = await import('../bases/debian.js');
     const base = await makeBase(
       {
@@ -62,10 +62,10 @@ async function daemonOf(terminal: Terminal, signal: AbortSignal): Promise<Daemon
   return openDaemon(endpoint, signal);
 }
 
-async function hasImage(daemon: Daemon, reference: string): Promise<boolean> {
-  const {statusOf} = await import('../drivers/docker/stage-images.js');
+async function hasImage(daemon: Daemon, reference: string, signal: AbortSignal): Promise<boolean> {
+  const {inspectImage, statusOf} = await import('../drivers/docker/api.js');
   try {
-    await (await daemon.client()).getImage(reference).inspect();
+    await inspectImage(daemon, reference, signal);
     return true;
   } catch (error) {
     if (statusOf(error) === 404) return false;

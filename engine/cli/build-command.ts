@@ -47,7 +47,7 @@ export async function buildCommand(
     await learnSecrets(redactor, job);
     const root = storeRoot(flags.root, terminal);
     const past = await readPast(root, job, job.plan, signal);
-    progress = progressOf(
+    progress = await progressOf(
       flags.quiet === true ? 'quiet' : (flags.progress ?? 'auto'),
       terminal,
       redactor,

@@ -6,7 +6,7 @@ import type {Terminal} from './terminal.js';
 
 /** Milliseconds within which a daemon answers, or is not there. */
 const answersWithin = 500;
-/** The same where the user asked for the daemon: it may be starting, or far away. */
+/** The same where the user asked for the daemon, or named it: it may be starting, busy or far away. */
 const patience = 10_000;
 
 /** The environment without its unset names. */
@@ -32,7 +32,7 @@ export async function reachableDaemon(
   let failure: unknown;
   for (const endpoint of endpoints) {
     try {
-      await pingDaemon(endpoint, insist ? patience : answersWithin, signal);
+      await pingDaemon(endpoint, insist || endpoint.from !== 'default' ? patience : answersWithin, signal);
       return endpoint;
     } catch (error) {
       signal.throwIfAborted();

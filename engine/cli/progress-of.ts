@@ -5,7 +5,12 @@ import type {Estimate} from '../progress/terminal.js';
 import {wantsColor, type Terminal} from './terminal.js';
 
 /** The progress display of `--progress` on standard error. */
-export function progressOf(mode: string, terminal: Terminal, redactor: Redactor, estimate?: Estimate): Progress {
+export async function progressOf(
+  mode: string,
+  terminal: Terminal,
+  redactor: Redactor,
+  estimate?: Estimate,
+): Promise<Progress> {
   const {environment} = terminal;
   return createProgress(progressModes.find((known) => known === mode) ?? 'auto', {
     write: (text) => terminal.error(text),

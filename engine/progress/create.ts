@@ -2,7 +2,7 @@ import {createPlainProgress} from './plain.js';
 import type {Progress, ProgressOptions} from './progress.js';
 import {createQuietProgress} from './quiet.js';
 import {createRawJsonProgress} from './rawjson.js';
-import {createTerminalProgress, type Estimate} from './terminal.js';
+import type {Estimate} from './terminal.js';
 
 export const progressModes = ['auto', 'tty', 'plain', 'rawjson', 'quiet'] as const;
 export type ProgressMode = (typeof progressModes)[number];
@@ -20,15 +20,13 @@ export interface ProgressStream extends ProgressOptions {
 }
 
 /** `auto` is the live view on a terminal that can show it, else plain lines; so is `tty` without a terminal. */
-export function createProgress(mode: ProgressMode, stream: ProgressStream): Progress {
+export async function createProgress(mode: ProgressMode, stream: ProgressStream): Promise<Progress> {
   switch (mode) {
     case 'auto':
-      return stream.isTerminal && !stream.isDumb && !stream.isCi
-        ? createTerminalProgress(stream)
-        : createPlainProgress(stream);
+      return stream.isTerminal && !stream.isDumb && !stream.isCi ? liveView(stream) : createPlainProgress(stream);
     case 'tty':
       // Cursor sequences in a file or a pipe are of use to nobody.
-      return stream.isTerminal ? createTerminalProgress(stream) : createPlainProgress(stream);
+      return stream.isTerminal ? liveView(stream) : createPlainProgress(stream);
     case 'plain':
       return createPlainProgress(stream);
     case 'rawjson':
@@ -36,4 +34,9 @@ export function createProgress(mode: ProgressMode, stream: ProgressStream): Prog
     case 'quiet':
       return createQuietProgress(stream);
   }
+}
+
+/** Loaded where it is shown: measuring the width of text costs tens of milliseconds to begin with. */
+async function liveView(stream: ProgressStream): Promise<Progress> {
+  return (await import('./terminal.js')).createTerminalProgress(stream);
 }

@@ -1,4 +1,4 @@
-import {widthOf} from './text.js';
+import {widthOf} from './columns.js';
 
 const hideCursor = '\x1b[?25l';
 const showCursor = '\x1b[?25h';

@@ -1,7 +1,7 @@
 import type {Colors} from 'picocolors/types.js';
 import {count, formatDuration} from './format.js';
 import type {StepState} from './step-table.js';
-import {clip, widthOf} from './text.js';
+import {clip, widthOf} from './columns.js';
 import {formatTransfer, type Transfer} from './transfers.js';
 
 const mostDetails = 4;

@@ -1,4 +1,5 @@
 import picocolors from 'picocolors';
+import {clip, expandTabs} from './columns.js';
 import {failureBlock} from './failure.js';
 import {createLiveRegion} from './live-region.js';
 import {noRedaction} from './log-lines.js';
@@ -6,7 +7,7 @@ import {resultText, warningText} from './plain.js';
 import {guarded, instructionOf, type Progress, type ProgressOptions} from './progress.js';
 import {createStepTable, type StepState} from './step-table.js';
 import {endLine, renderView, type RunningStep, type Summary} from './terminal-view.js';
-import {clip, expandTabs, lastOverwrite, plainText} from './text.js';
+import {lastOverwrite, plainText} from './text.js';
 
 // 10 a second: as often as the tenths of the clock change.
 const redrawInterval = 100;

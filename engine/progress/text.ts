@@ -1,10 +1,3 @@
-import stringWidth from 'string-width';
-
-const segmenter = new Intl.Segmenter(undefined, {granularity: 'grapheme'});
-const tabStop = 8;
-// A terminal is at most some hundred columns wide: longer text is cut before the slow measuring.
-const longestMeasured = 4096;
-
 const operatingSystemCommand = /(?:\x1b[\]PX^_]|[\x90\x98\x9d\x9e\x9f])[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)/g;
 const controlSequence = /(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]/g;
 const otherEscape = /\x1b[ -/]*[0-~]?/g;
@@ -37,38 +30,4 @@ export function plainText(line: string, colors = false): string {
 export function lastOverwrite(line: string): string {
   const parts = line.split('\r');
   return parts.findLast((part) => part.trim() !== '') ?? '';
-}
-
-/** Tabs as spaces up to the next multiple of 8 columns. */
-export function expandTabs(text: string): string {
-  if (!text.includes('\t')) return text;
-  let out = '';
-  for (const part of text.slice(0, longestMeasured).split(/(\t)/)) {
-    out += part === '\t' ? ' '.repeat(tabStop - (widthOf(out) % tabStop)) : part;
-  }
-  return out;
-}
-
-/** Columns that a text takes: wide characters two, combining ones none. */
-export function widthOf(text: string): number {
-  return printableAscii.test(text) ? text.length : stringWidth(text);
-}
-
-/** The text, or its beginning and `…`, in at most `columns` columns. The text holds no control characters. */
-export function clip(text: string, columns: number): string {
-  if (columns <= 0) return '';
-  if (printableAscii.test(text)) return text.length <= columns ? text : `${text.slice(0, columns - 1)}…`;
-  const measured = text.slice(0, longestMeasured);
-  if (measured.length === text.length && stringWidth(text) <= columns) return text;
-  const kept: string[] = [];
-  let width = 0;
-  for (const {segment} of segmenter.segment(measured)) {
-    const next = width + stringWidth(segment);
-    if (next > columns - 1) break;
-    kept.push(segment);
-    width = next;
-  }
-  // Clusters may join differently once the text is cut.
-  while (kept.length > 0 && stringWidth(`${kept.join('')}…`) > columns) kept.pop();
-  return `${kept.join('')}…`;
 }

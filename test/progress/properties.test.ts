@@ -3,11 +3,12 @@ import fc from 'fast-check';
 import {createRedactor} from '../../engine/base/redact.js';
 import {collectSteps} from '../../engine/progress/collect-steps.js';
 import type {BuildEventBody} from '../../engine/progress/events.js';
+import {clip, expandTabs, widthOf} from '../../engine/progress/columns.js';
 import {createPlainProgress} from '../../engine/progress/plain.js';
 import {createQuietProgress} from '../../engine/progress/quiet.js';
 import {createRawJsonProgress} from '../../engine/progress/rawjson.js';
 import {createTerminalProgress} from '../../engine/progress/terminal.js';
-import {clip, expandTabs, plainText, widthOf} from '../../engine/progress/text.js';
+import {plainText} from '../../engine/progress/text.js';
 import {bench, screen} from './screen.js';
 
 const step = fc.constantFrom('a', 'b', 'c', '[builder 2/3] RUN x', '');

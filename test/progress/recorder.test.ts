@@ -27,9 +27,9 @@ test('the recorder counts instructions, not the loading of the context', (t) => 
   t.deepEqual(second.summary(), recorder.summary());
 });
 
-const shape = (mode: ProgressMode, facts: {isTerminal: boolean; isDumb?: boolean; isCi?: boolean}) => {
+const shape = async (mode: ProgressMode, facts: {isTerminal: boolean; isDumb?: boolean; isCi?: boolean}) => {
   const {options, tick, output} = bench();
-  const progress = createProgress(mode, {isDumb: false, isCi: false, ...options, ...facts});
+  const progress = await createProgress(mode, {isDumb: false, isCi: false, ...options, ...facts});
   progress.emit({type: 'step-started', step: 'a', name: '[1/1] RUN x'});
   tick();
   progress.close();
@@ -49,5 +49,7 @@ for (const [mode, facts, expected] of [
   ['rawjson', {isTerminal: true}, 'json'],
   ['quiet', {isTerminal: true}, 'nothing'],
 ] as const) {
-  test(`progress ${mode} with ${JSON.stringify(facts)} shows ${expected}`, (t) => t.is(shape(mode, facts), expected));
+  test(`progress ${mode} with ${JSON.stringify(facts)} shows ${expected}`, async (t) => {
+    t.is(await shape(mode, facts), expected);
+  });
 }

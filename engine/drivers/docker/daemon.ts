@@ -12,10 +12,12 @@ const pingTimeout = 10_000;
 const mostRefusal = 10_000;
 
 export interface DaemonRequest {
-  readonly method: 'GET' | 'POST';
+  readonly method: 'GET' | 'POST' | 'DELETE';
   readonly path: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: AsyncIterable<Uint8Array>;
+  /** Statuses of success; 200 where none are given. */
+  readonly accept?: readonly number[];
 }
 
 /** One daemon: its API through dockerode, and raw upgraded connections. Held open until `close`. */
@@ -27,7 +29,7 @@ export interface Daemon {
   client(): Promise<Docker>;
   /**
    * A request whose answer is a stream, the caller's to read or destroy. Rejects with DAEMON_FAILED and the daemon's words
-   * for any status but 200.
+   * for any other status than those of success; the cause holds it as `statusCode`.
    */
   request(call: DaemonRequest, signal: AbortSignal): Promise<IncomingMessage>;
   /** `POST path` with an HTTP upgrade to HTTP/2; rejects with DAEMON_FAILED where the daemon answers anything else. */
@@ -82,7 +84,7 @@ async function connectClient(agent: Agent): Promise<Docker> {
 }
 
 async function send(agent: Agent, call: DaemonRequest, signal: AbortSignal): Promise<IncomingMessage> {
-  const {method, path, headers = {}, body} = call;
+  const {method, path, headers = {}, body, accept = [200]} = call;
   const request = httpRequest({agent, method, host: 'docker', path, headers, signal});
   const answered = once(request, 'response') as Promise<[IncomingMessage]>;
   // A daemon that refuses answers before it has read everything: its answer counts, not the broken pipe.
@@ -93,7 +95,7 @@ async function send(agent: Agent, call: DaemonRequest, signal: AbortSignal): Pro
   });
   try {
     const [response] = await answered;
-    if (response.statusCode === 200) return response;
+    if (accept.includes(response.statusCode ?? 0)) return response;
     throw new BuildError('DAEMON_FAILED', await refusal(response), {cause: {statusCode: response.statusCode}});
   } catch (error) {
     signal.throwIfAborted();

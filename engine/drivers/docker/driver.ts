@@ -42,7 +42,7 @@ export function createDockerDriver(endpoint: DockerEndpoint, options: DockerDriv
     async build(plan, asked, events, signal) {
       const daemon = await openDaemon(endpoint, signal);
       try {
-        const request = await usableNetwork(daemon, asked, events);
+        const request = await usableNetwork(daemon, asked, events, signal);
         checkOutputs(request.outputs, daemon, options.stdout);
         const made = await (
           usesBuildkit(daemon, options.builder ?? 'auto')

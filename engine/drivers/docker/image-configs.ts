@@ -1,7 +1,7 @@
 import type {ContainerConfig, ImageConfig} from '../../oci/config.js';
+import {inspectImage, statusOf} from './api.js';
 import {openDaemon} from './daemon.js';
 import type {DockerEndpoint} from './endpoint.js';
-import {statusOf} from './stage-images.js';
 
 /**
  * Configs of the images that the daemon has, by reference as given. Nothing is pulled; what it does not have is left out.
@@ -16,16 +16,15 @@ export async function localImageConfigs(
   if (references.length === 0) return configs;
   const daemon = await openDaemon(endpoint, signal);
   try {
-    const client = await daemon.client();
     await Promise.all(
       references.map(async (reference) => {
         try {
-          const found = await client.getImage(reference).inspect();
+          const found = await inspectImage(daemon, reference, signal);
           configs.set(reference, {
             architecture: found.Architecture,
             os: found.Os,
-            config: imagePart(found.Config),
-            rootfs: {type: 'layers', diff_ids: found.RootFS.Layers ?? []},
+            config: imagePart(found.Config ?? {}),
+            rootfs: {type: 'layers', diff_ids: found.RootFS?.Layers ?? []},
           });
         } catch (error) {
           // 404: not here; 400: no reference that this daemon understands.

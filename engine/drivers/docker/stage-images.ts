@@ -1,14 +1,12 @@
 import {BuildError, messageOf, quote} from '../../base/errors.js';
+import {callJson, imagePath, inspectImage, statusOf} from './api.js';
 import type {Daemon} from './daemon.js';
 
 /** Label of the images that are made of stages to read them. */
 export const stageLabel = 'build-image.stage';
 
-/** HTTP status of an error that dockerode made of the daemon's answer. */
-export function statusOf(error: unknown): number | undefined {
-  const status = (error as {statusCode?: unknown} | null)?.statusCode;
-  return typeof status === 'number' ? status : undefined;
-}
+/** What was made is removed even when the build is cancelled. */
+const never = new AbortController().signal;
 
 /**
  * Tar stream of `path` in an image, from a container that is created, never started, and removed. Rejects with NOT_FOUND
@@ -20,22 +18,11 @@ export async function* readStage(
   path: string,
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
-  const client = await daemon.client();
   signal.throwIfAborted();
-  // An image without a command cannot be made a container of; this one never runs.
-  const container = await client
-    .createContainer({Image: image, Cmd: ['-'], Entrypoint: [], NetworkDisabled: true})
-    .catch((error: unknown) => {
-      throw new BuildError(
-        'DAEMON_FAILED',
-        `the daemon made no container to read ${quote(path)} from: ${messageOf(error)}`,
-        {
-          cause: error,
-        },
-      );
-    });
+  const container = await createContainer(daemon, image, path);
   try {
-    const archive = await container.getArchive({path, abortSignal: signal}).catch((error: unknown) => {
+    const archive = `${container}/archive?path=${encodeURIComponent(path)}`;
+    const content = await daemon.request({method: 'GET', path: archive}, signal).catch((error: unknown) => {
       signal.throwIfAborted();
       const absent = statusOf(error) === 404;
       throw new BuildError(
@@ -44,23 +31,41 @@ export async function* readStage(
         {cause: error},
       );
     });
-    for await (const chunk of archive) {
-      signal.throwIfAborted();
-      yield chunk as Uint8Array;
+    try {
+      for await (const chunk of content) {
+        signal.throwIfAborted();
+        yield chunk as Uint8Array;
+      }
+    } finally {
+      content.destroy();
     }
   } finally {
-    await container.remove({force: true, v: true}).catch(ignoreGone);
+    await callJson(daemon, 'DELETE', `${container}?force=1&v=1`, never).catch(ignoreGone);
+  }
+}
+
+/** Path of a new container in the API. Not ended by a signal: what it made would have no name then. */
+async function createContainer(daemon: Daemon, image: string, path: string): Promise<string> {
+  // An image without a command cannot be made a container of; this one never runs.
+  const options = {Image: image, Cmd: ['-'], Entrypoint: [], NetworkDisabled: true};
+  try {
+    const {Id: id} = (await callJson(daemon, 'POST', '/containers/create', never, options)) as {readonly Id: string};
+    return `/containers/${id}`;
+  } catch (error) {
+    throw new BuildError(
+      'DAEMON_FAILED',
+      `the daemon made no container to read ${quote(path)} from: ${messageOf(error)}`,
+      {cause: error},
+    );
   }
 }
 
 /** Removes an image that has no tag; one that got a tag meanwhile, or that something uses, stays. */
 export async function removeImage(daemon: Daemon, image: string): Promise<void> {
-  const client = await daemon.client();
-  const found = client.getImage(image);
   try {
-    const {RepoTags: tags} = await found.inspect();
-    if ((tags as string[] | undefined)?.length) return;
-    await found.remove({noprune: true});
+    const {RepoTags: tags} = await inspectImage(daemon, image, never);
+    if (tags?.length) return;
+    await callJson(daemon, 'DELETE', `${imagePath(image)}?noprune=1`, never);
   } catch (error) {
     ignoreGone(error);
   }

@@ -1,3 +1,4 @@
+import {rmSync} from 'node:fs';
 import {setTimeout as sleep} from 'node:timers/promises';
 import {BuildError} from '../../engine/base/errors.js';
 import {syscalls} from '../../engine/base/syscalls.js';
@@ -30,6 +31,14 @@ export interface WorkerAnswer {
   readonly error: {readonly code: string; readonly message: string; readonly remedy: string | undefined} | undefined;
   /** Milliseconds of each run. */
   readonly took: readonly number[];
+  /** Milliseconds from the abort to the end; 0 where there was none. */
+  readonly settled: number;
+}
+
+interface Printed {
+  stdout: string;
+  stderr: string;
+  aborted: number | undefined;
 }
 
 namespaceReady();
@@ -39,7 +48,7 @@ process.on('message', (request: WorkerRequest) => void answer(request));
 setInterval(() => undefined, 1000);
 
 async function answer(request: WorkerRequest): Promise<void> {
-  const printed = {stdout: '', stderr: ''};
+  const printed: Printed = {stdout: '', stderr: '', aborted: undefined};
   const took: number[] = [];
   let error: WorkerAnswer['error'];
   try {
@@ -50,18 +59,20 @@ async function answer(request: WorkerRequest): Promise<void> {
     const code = thrown instanceof BuildError ? thrown.code : (thrown as Error).name;
     error = {code, message, remedy: thrown instanceof BuildError ? thrown.details.remedy : undefined};
   }
-  process.send?.({id: request.id, ...printed, error, took} satisfies WorkerAnswer);
+  const {stdout, stderr, aborted} = printed;
+  const settled = aborted === undefined ? 0 : performance.now() - aborted;
+  process.send?.({id: request.id, stdout, stderr, error, took, settled} satisfies WorkerAnswer);
 }
 
-async function run(
-  request: Extract<WorkerRequest, {kind: 'run'}>,
-  printed: {stdout: string; stderr: string},
-  took: number[],
-): Promise<void> {
+async function run(request: Extract<WorkerRequest, {kind: 'run'}>, printed: Printed, took: number[]): Promise<void> {
   if (runtime === undefined) throw new Error('not opened');
   const {step, mounts, options, abortAfter, overlay} = request;
   const controller = new AbortController();
-  if (abortAfter !== undefined) void sleep(abortAfter).then(() => controller.abort(new Error('aborted by the test')));
+  if (abortAfter !== undefined)
+    void sleep(abortAfter).then(() => {
+      printed.aborted = performance.now();
+      controller.abort(new Error('aborted by the test'));
+    });
   const root = overlay === undefined ? request.root : `${overlay}/merged`;
   if (overlay !== undefined) {
     const data = `lowerdir=${request.root},upperdir=${overlay}/upper,workdir=${overlay}/work,volatile`;
@@ -75,6 +86,9 @@ async function run(
       took.push(performance.now() - start);
     }
   } finally {
-    if (overlay !== undefined) syscalls().unmount(root, 0);
+    if (overlay !== undefined) {
+      syscalls().unmount(root, 0);
+      rmSync(`${overlay}/work`, {recursive: true, force: true});
+    }
   }
 }

@@ -64,9 +64,10 @@ function hasRange(text: string, {user, uid}: NamespaceFacts): boolean {
 }
 
 function machine(): NamespaceFacts {
-  const {username, uid} = userInfo();
+  const uid = process.getuid?.() ?? 0;
   return {
-    user: username,
+    // A user may have no entry in passwd.
+    user: attempt(() => userInfo().username) ?? String(uid),
     uid,
     read: (path) => attempt(() => readFileSync(path, 'utf8')),
     hasProgram: (name) =>

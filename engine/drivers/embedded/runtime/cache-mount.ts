@@ -1,10 +1,10 @@
 import {spawnSync} from 'node:child_process';
 import {createHash} from 'node:crypto';
-import {chmodSync, chownSync, closeSync, existsSync, mkdirSync, openSync, renameSync, rmSync} from 'node:fs';
+import {chmodSync, chownSync, closeSync, existsSync, mkdirSync, openSync, rmSync} from 'node:fs';
 import {join} from 'node:path';
 import {setTimeout as sleep} from 'node:timers/promises';
-import {BuildError, hasErrno} from '../../../base/errors.js';
-import {syscalls} from '../../../base/syscalls.js';
+import {BuildError} from '../../../base/errors.js';
+import {errnoOf, syscalls} from '../../../base/syscalls.js';
 import {resolveInRoot} from './in-root.js';
 import type {StepMount} from './step-mounts.js';
 
@@ -78,10 +78,11 @@ async function populate(place: string, mount: CacheMount, descriptor: number, si
       chownSync(made, mount.uid ?? 0, mount.gid ?? 0);
     }
     signal.throwIfAborted();
-    renameSync(made, data);
+    // Not over an empty directory that another has made meanwhile, and uses.
+    syscalls().rename(made, data, 'no-replace');
   } catch (error) {
     rmSync(made, {recursive: true, force: true});
-    if (!hasErrno(error, 'ENOTEMPTY', 'EEXIST')) throw error;
+    if (errnoOf(error) !== 'EEXIST') throw error;
   }
   return Promise.resolve();
 }

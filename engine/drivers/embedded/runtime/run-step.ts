@@ -11,7 +11,7 @@ import {startFailure, stepFailure} from './step-failure.js';
 import type {StepRuntime} from './runtime.js';
 import {encodeSpec, type SpecMount} from './spec.js';
 import type {StepMount} from './step-mounts.js';
-import {watchStubs} from './stubs.js';
+import {makeStubs} from './stubs.js';
 import {resolveUserIn} from './user.js';
 import {makeWorkdir} from './workdir.js';
 
@@ -47,9 +47,9 @@ const defaultShm = 64 * 1024 * 1024;
 const defaultLogLimit = 2 * 1024 * 1024;
 
 /**
- * Runs one RUN in a container over the mounted tree at `tree.root`, which has afterwards what the step left and nothing of
- * the mounts. Rejects with STEP_FAILED where it ends with another status than 0 or cannot start, TIMEOUT, UNSUPPORTED; with
- * the signal's reason within a second of an abort, when no process of the step is left.
+ * Runs one RUN in a container over the mounted tree at `tree.root`, which no other step uses; it has afterwards what the
+ * step left, and nothing of the mounts. Rejects with STEP_FAILED where the step ends with another status than 0 or cannot
+ * start, TIMEOUT, UNSUPPORTED; with the signal's reason within a second of an abort, when no process of it is left.
  */
 export async function runStep(
   runtime: StepRuntime,
@@ -111,10 +111,7 @@ async function runIn(
   const prepared = await prepareMounts(wanted, operation.script, {scratch, rootless: runtime.rootless, signal});
   try {
     makeSystemDirectories(root);
-    const removeStubs = watchStubs(
-      root,
-      [...files, ...prepared.mounts].map(({destination}) => destination),
-    );
+    const removeStubs = makeStubs(root, [...files, ...prepared.mounts]);
     try {
       makeWorkdir(root, step.workdir, user);
       const spec = encodeSpec({

@@ -3,51 +3,72 @@ import {
   constants,
   fstatSync,
   lstatSync,
+  mkdirSync,
   openSync,
   readdirSync,
   rmdirSync,
   type Stats,
+  statSync,
   unlinkSync,
+  writeFileSync,
 } from 'node:fs';
 import {dirname, join, relative} from 'node:path';
 import {errnoOf, syscalls} from '../../../base/syscalls.js';
 import {resolveInRoot} from './in-root.js';
+import type {SpecMount} from './spec.js';
+
+/** A mount point that was missing. */
+interface Stub {
+  /** Relative to the root. */
+  readonly path: string;
+  /** Modification time of the directory it is in, before it was made and after, in ns. */
+  readonly before: bigint;
+  readonly after: bigint;
+}
+
+/** These are mounts of the container themselves: what is in them is made there. */
+const covered = /^(?:proc|dev|sys)(?:\/|$)/;
 
 /**
- * Notes which mount points of `targets` (paths in the container) are missing in the tree at `root`: the runtime makes them
- * as empty files and directories. The function returned removes those again after the step, where nothing was put into
- * them, and gives the directory above its times back, so that a layer shows nothing of it. As BuildKit does.
+ * Makes the mount points that are missing in the tree at `root`, empty. The function returned removes those again where the
+ * step put nothing into them, and where nothing else changed in the directory above it gives that its time back: a
+ * layer shows no trace of a mount. As BuildKit does, which leaves the time.
  */
-export function watchStubs(root: string, targets: readonly string[]): () => void {
-  const missing: string[] = [];
-  for (const target of targets) {
-    for (let path = resolveInRoot(root, target); path !== root && !exists(path); path = dirname(path)) {
-      missing.push(relative(root, path));
+export function makeStubs(root: string, mounts: readonly SpecMount[]): () => void {
+  const stubs: Stub[] = [];
+  for (const mount of mounts) {
+    const point = resolveInRoot(root, mount.destination);
+    if (covered.test(relative(root, point)) || exists(point)) continue;
+    const missing: string[] = [];
+    for (let path = point; path !== root && !exists(path); path = dirname(path)) missing.push(path);
+    for (const path of missing.reverse()) {
+      const before = modified(dirname(path));
+      if (path === point && isFile(mount)) writeFileSync(path, '', {flag: 'wx', mode: 0o644});
+      else mkdirSync(path, {mode: 0o755});
+      stubs.push({path: relative(root, path), before, after: modified(dirname(path))});
     }
   }
-  return missing.length === 0 ? () => undefined : () => removeStubs(root, missing);
+  return stubs.length === 0 ? () => undefined : () => removeStubs(root, stubs.reverse());
 }
+
+const isFile = ({type, source}: SpecMount) => type === 'bind' && !statSync(source).isDirectory();
+const modified = (path: string) => lstatSync(path, {bigint: true}).mtimeNs;
 
 function exists(path: string): boolean {
-  try {
-    lstatSync(path);
-    return true;
-  } catch {
-    return false;
-  }
+  return statsOf(path) !== undefined;
 }
 
-function removeStubs(root: string, missing: readonly string[]): void {
+function removeStubs(root: string, stubs: readonly Stub[]): void {
   const top = openSync(root, constants.O_RDONLY | constants.O_DIRECTORY);
   try {
-    for (const path of missing) removeStub(top, path);
+    for (const stub of stubs) removeStub(top, stub);
   } finally {
     closeSync(top);
   }
 }
 
 /** Goes through a descriptor of the parent: the step may have put a symlink to the host's directories in its place. */
-function removeStub(top: number, path: string): void {
+function removeStub(top: number, {path, before, after}: Stub): void {
   let parent: number;
   try {
     parent = syscalls().openInRoot(top, dirname(path), constants.O_RDONLY | constants.O_DIRECTORY);
@@ -59,7 +80,7 @@ function removeStub(top: number, path: string): void {
     const inside = join('/proc/self/fd', String(parent), path.slice(path.lastIndexOf('/') + 1));
     const stats = statsOf(inside);
     if (stats === undefined) return;
-    const before = fstatSync(parent, {bigint: true});
+    const now = fstatSync(parent, {bigint: true}).mtimeNs;
     if (stats.isDirectory()) {
       if (readdirSync(inside).length > 0) return;
       rmdirSync(inside);
@@ -67,11 +88,9 @@ function removeStub(top: number, path: string): void {
       if (stats.size !== 0) return;
       unlinkSync(inside);
     }
+    const time = now === after ? before : now;
     const second = 1_000_000_000n;
-    syscalls().setFileTimes(parent, {
-      seconds: Number(before.mtimeNs / second),
-      nanoseconds: Number(before.mtimeNs % second),
-    });
+    syscalls().setFileTimes(parent, {seconds: Number(time / second), nanoseconds: Number(time % second)});
   } finally {
     closeSync(parent);
   }

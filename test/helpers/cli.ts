@@ -139,7 +139,7 @@ export function workshop(
     rmSync(base, {recursive: true, force: true});
     if (daemon === undefined) return;
     // What had the tag before the last build, too.
-    const {untagged} = await leftovers(daemon, `run=${run}`);
+    const {untagged} = await leftovers(daemon, `run=${run}`).catch(() => ({untagged: []}));
     for (const image of [tag, ...untagged]) {
       await daemon.docker
         .getImage(image)

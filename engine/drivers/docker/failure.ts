@@ -24,7 +24,7 @@ export function buildFailure(error: unknown, facts: FailureFacts): BuildError {
   const message = error instanceof ConnectError ? error.rawMessage : messageOf(error);
   if (facts.lost) return lost(error, message);
   const failed = trace.failures()[0];
-  const range = failed?.place?.range ?? sourceRange(error);
+  const range = failed?.place?.range ?? sourceRange(error) ?? baseRange(plan, failed?.name ?? '');
   const where = {
     file: plan.dockerfile.file,
     source: plan.effectiveText,
@@ -117,6 +117,14 @@ function sourceRange(error: unknown): SourceRange | undefined {
   return undefined;
 }
 
+/** FROM's lines, where the failed step is the look-up of its image. */
+function baseRange({graph}: Plan, step: string): SourceRange | undefined {
+  const [, reference] = /^\[internal\] load metadata for (\S+)$/.exec(step) ?? [];
+  if (reference === undefined) return undefined;
+  const stage = graph.stages.find(({fromName}) => fromName?.endsWith(`] FROM ${reference}`) === true);
+  return stage?.statement.instruction.range;
+}
+
 function parseJson(text: string): unknown {
   try {
     return JSON.parse(text) as unknown;
@@ -132,7 +140,9 @@ function signalOf(code: number): string {
 
 export function shortened(message: string): string {
   // References to the daemon's own copies say nothing to a reader.
-  const plain = message.replace(/failed to (?:calculate checksum|compute cache key)[^:]*of ref \S+: /g, '');
+  const plain = message
+    .replace(/failed to (?:calculate checksum|compute cache key)[^:]*of ref \S+: /g, '')
+    .replace(/^failed to solve(?: with frontend \S+)?: (?:failed to create LLB definition: )?/, '');
   const line = plain.trim().replace(/\s*\n\s*/g, '; ');
   return line.length > 600 ? `${line.slice(0, 600)}…` : line;
 }

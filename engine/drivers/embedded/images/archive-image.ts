@@ -1,0 +1,186 @@
+import {BuildError, quote} from '../../../base/errors.js';
+import {didYouMean} from '../../../base/nearest.js';
+import {createHasher, digestOf, isDigest, verifyBytes, verifyStream} from '../../../oci/digest.js';
+import {asObject, ociInvalid, optionalStrings, requiredString} from '../../../oci/json.js';
+import {
+  blobPath,
+  checkLayoutFile,
+  indexFile,
+  layoutFile,
+  parseLayoutIndex,
+  selectFromLayout,
+} from '../../../oci/layout.js';
+import {manifestLimit} from '../../../oci/manifest.js';
+import {mediaTypes} from '../../../oci/media-types.js';
+import {configLimit, parseImageConfig} from '../../../oci/parse-config.js';
+import type {Platform} from '../../../oci/platform.js';
+import {familiarName, formatReference, parseReference, withDefaultTag} from '../../../oci/reference.js';
+import type {ArchivedFile, ArchiveFile} from './archive-file.js';
+import {type BlobReader, imageFromBlobs} from './from-blobs.js';
+import type {ImageLayer, ResolvedImage} from './image-source.js';
+
+const mostImages = 1000;
+const mostLayers = 1000;
+
+/**
+ * An image of a tar archive: an OCI layout, or what `docker save` writes (image-spec of moby, v1.2). `name` selects it by a
+ * reference or a tag; without one it must be the only one, or `latest`.
+ */
+export async function imageFromArchive(
+  archive: ArchiveFile,
+  name: string | undefined,
+  platform: Platform,
+  signal: AbortSignal,
+): Promise<ResolvedImage> {
+  const [layout, index, manifest] = [layoutFile, indexFile, 'manifest.json'].map((file) => archive.find(file));
+  const title = `docker-archive://${archive.path}${name === undefined ? '' : `:${name}`}`;
+  // With several images manifest.json has the full names.
+  if (layout !== undefined && index !== undefined && (manifest === undefined || name === undefined)) {
+    checkLayoutFile(await archive.read(layout, 4096));
+    const parsed = parseLayoutIndex(await archive.read(index, manifestLimit));
+    if (manifest === undefined || parsed.manifests.length === 1) {
+      const descriptor = selectFromLayout(parsed, name === undefined ? {} : {tag: name}, archive.path);
+      return imageFromBlobs(archiveBlobs(archive), descriptor, platform, title, signal);
+    }
+  }
+  if (manifest === undefined) {
+    throw new BuildError(
+      'OCI_INVALID',
+      `${archive.path} is no image archive: it has neither index.json nor manifest.json`,
+    );
+  }
+  return savedImage(archive, await archive.read(manifest, manifestLimit), name, title, signal);
+}
+
+function archiveBlobs(archive: ArchiveFile): BlobReader {
+  const find = (digest: Parameters<typeof blobPath>[0]): ArchivedFile => {
+    const found = archive.find(blobPath(digest));
+    if (found === undefined) throw new BuildError('NOT_FOUND', `the archive ${archive.path} has no blob ${digest}`);
+    return found;
+  };
+  return {
+    bytes: async (digest, most) => archive.read(find(digest), most),
+    open: (digest, signal) => archive.stream(find(digest), signal),
+  };
+}
+
+interface SavedImage {
+  readonly config: string;
+  readonly names: readonly string[];
+  readonly layers: readonly string[];
+}
+
+async function savedImage(
+  archive: ArchiveFile,
+  bytes: Buffer,
+  name: string | undefined,
+  title: string,
+  signal: AbortSignal,
+): Promise<ResolvedImage> {
+  const chosen = choose(parseSaved(bytes), name, archive.path);
+  const configBytes = await archive.read(fileOf(archive, chosen.config), configLimit);
+  const hex = /([0-9a-f]{64})(?:\.json)?$/.exec(chosen.config)?.[1];
+  const configDigest = digestOf(configBytes);
+  const named = `sha256:${hex ?? ''}`;
+  if (isDigest(named)) verifyBytes(`the configuration of ${title}`, configBytes, {digest: named});
+  const config = parseImageConfig(configBytes);
+  const ids = config.rootfs.diff_ids;
+  if (ids.length !== chosen.layers.length) {
+    throw ociInvalid(`image ${title}`, `it has ${chosen.layers.length} layers and ${ids.length} diff IDs`);
+  }
+  const files = new Map<ImageLayer, ArchivedFile>();
+  const layers: ImageLayer[] = [];
+  for (const [index, path] of chosen.layers.entries()) {
+    const diffId = ids[index] ?? '';
+    if (!isDigest(diffId)) throw ociInvalid(`image ${title}`, 'a diff ID is not a sha256 digest');
+    const file = fileOf(archive, path);
+    const layer = {...(await layerOf(archive, file, diffId, signal)), diffId};
+    layers.push(layer);
+    files.set(layer, file);
+  }
+  return {
+    reference: title,
+    digest: undefined,
+    manifestDigest: undefined,
+    configDigest,
+    config,
+    layers,
+    open(layer, either) {
+      const file = files.get(layer) ?? files.get(layers.find(({digest}) => digest === layer.digest) ?? layer);
+      if (file === undefined) throw new BuildError('NOT_FOUND', `${title} has no layer ${layer.digest}`);
+      return verifyStream(`the layer ${layer.digest} of ${title}`, archive.stream(file, either), layer);
+    },
+    fetch: () => Promise.resolve(),
+  };
+}
+
+/** Old archives hold plain tars, whose digest is the diff ID; those of the containerd store compressed blobs too. */
+async function layerOf(
+  archive: ArchiveFile,
+  file: ArchivedFile,
+  diffId: ImageLayer['digest'],
+  signal: AbortSignal,
+): Promise<Omit<ImageLayer, 'diffId'>> {
+  const magic = (await archive.read({offset: file.offset, size: Math.min(4, file.size)}, 4)).toString('hex');
+  const {size} = file;
+  const gzip = magic.startsWith('1f8b');
+  if (!gzip && magic !== '28b52ffd') return {digest: diffId, size, mediaType: mediaTypes.ociLayer};
+  const hasher = createHasher();
+  for await (const chunk of archive.stream(file, signal)) hasher.update(chunk);
+  return {digest: hasher.digest(), size, mediaType: gzip ? mediaTypes.ociLayerGzip : mediaTypes.ociLayerZstd};
+}
+
+function fileOf(archive: ArchiveFile, path: string): ArchivedFile {
+  const found = archive.find(path);
+  if (found === undefined) throw ociInvalid(`image archive ${archive.path}`, `${quote(path)} is missing in it`);
+  return found;
+}
+
+function parseSaved(bytes: Buffer): readonly SavedImage[] {
+  const what = 'manifest.json';
+  let document: unknown;
+  try {
+    document = JSON.parse(bytes.toString('utf8'));
+  } catch (error) {
+    throw ociInvalid(what, 'not JSON', error);
+  }
+  if (!Array.isArray(document)) throw ociInvalid(what, 'it is not a list');
+  if (document.length > mostImages) throw ociInvalid(what, `it has more than ${mostImages} images`);
+  return document.map((value: unknown, index) => {
+    const object = asObject(what, `[${index}]`, value);
+    return {
+      config: requiredString(what, object, 'Config'),
+      names: optionalStrings(what, object, 'RepoTags', mostImages) ?? [],
+      layers: optionalStrings(what, object, 'Layers', mostLayers) ?? [],
+    };
+  });
+}
+
+function choose(images: readonly SavedImage[], name: string | undefined, path: string): SavedImage {
+  const full = (text: string): string | undefined => {
+    try {
+      return formatReference(withDefaultTag(parseReference(text)));
+    } catch {
+      return undefined;
+    }
+  };
+  const [only, second] = images;
+  if (name === undefined && only !== undefined && second === undefined) return only;
+  const wanted = name ?? 'latest';
+  const byName = images.find(({names}) => names.some((other) => full(other) === full(wanted)));
+  const byTag = images.find(({names}) => names.some((other) => other.endsWith(`:${wanted}`)));
+  const found = byName ?? byTag;
+  if (found !== undefined) return found;
+  const has = images.flatMap(({names}) => names.map((other) => familiar(other)));
+  throw new BuildError('NOT_FOUND', `the archive ${path} has no image ${quote(wanted)}${didYouMean(wanted, has)}`, {
+    remedy: has.length === 0 ? 'Its images have no names.' : `It has ${has.join(', ')}.`,
+  });
+}
+
+function familiar(name: string): string {
+  try {
+    return familiarName(parseReference(name));
+  } catch {
+    return name;
+  }
+}

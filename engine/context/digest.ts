@@ -23,6 +23,8 @@ export interface DigestOptions {
 const settled = 2_000_000_000n;
 /** Batches that are hashed while another is handed on. */
 const ahead = 4;
+/** Files from which on threads gain more than their start costs. */
+const worthThreads = 16_384;
 /** Bytes and files of one job, roughly. */
 const jobBytes = 8 * 1024 * 1024;
 const jobFiles = 256;
@@ -43,6 +45,7 @@ export async function* contextDigests(
   const memory = newMemory();
   let changes = 0;
   const helpers = useHelpers();
+  if (known.size > worthThreads) helpers.start();
   const waiting: Promise<readonly Found[]>[] = [];
   function* settle(found: readonly Found[]): Generator<PathDigest> {
     for (const {entry, digest, walked, fresh} of found) {
@@ -93,6 +96,8 @@ async function digestsOf(
   let bytes = 0;
   const read = () => {
     if (unread.length > 0) jobs.push(hash(unread, root, helpers));
+    // Hashing is work for more than one core.
+    if (jobs.length > 2) helpers.start();
     [unread, bytes] = [[], 0];
   };
   const now = BigInt(Date.now()) * 1_000_000n;

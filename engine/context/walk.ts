@@ -46,6 +46,8 @@ type Planned = DiskEntry | Ignored;
 
 /** Paths looked at before other work may run: about 4 ms. */
 const batchPaths = 1024;
+/** Batches after which threads gain more than their start costs. */
+const worthThreads = 24;
 /** Batches that are being looked at while one is used, where threads do it. */
 const ahead = 4;
 
@@ -63,6 +65,7 @@ export async function* walkDirectory(
   const assemble = assembler(onIgnored);
   const waiting: {readonly planned: readonly Planned[]; readonly reply: Promise<StatReply>}[] = [];
   let more = true;
+  let batches = 0;
   try {
     for (;;) {
       signal.throwIfAborted();
@@ -77,7 +80,7 @@ export async function* walkDirectory(
       const entries = assemble(first.planned, reply);
       if (entries.length > 0) yield entries;
       if (more) {
-        helpers.start();
+        if (++batches === worthThreads) helpers.start();
         await setImmediate();
       }
     }

@@ -10,7 +10,7 @@ export type ReplyTo<J extends Job> = J extends StatJob ? StatReply : J extends F
 export interface Helpers {
   /** Whether jobs go to threads; until then (they start while other work goes on), and where there is one core, they are done here. */
   ready(): boolean;
-  /** Starts the threads, unless they run: worth it from a few thousand files on, for a thread takes some 30 ms to come up. */
+  /** Starts the threads, unless they run: worth it for tens of thousands of files, for a thread takes 60 ms of a core to come up. */
   start(): void;
   /** A job given to a thread gives away its buffer. Rejects where a thread died. */
   run<J extends Job>(job: J): Promise<ReplyTo<J>>;

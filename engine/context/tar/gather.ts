@@ -5,11 +5,11 @@ import {blockBytes, paddingOf, tarHeader, writePlainHeader, type TarEntry} from 
 
 /** A chunk of the archive; its files may still be being read. */
 export interface Gathered {
-  readonly bytes: Promise<Uint8Array>;
+  readonly bytes: Promise<Uint8Array<ArrayBuffer>>;
 }
 
 /**
- * Puts an archive together in chunks of `chunkBytes`: headers and large parts at once, the content of small files when the chunk is
+ * Puts an archive together in the chunks that `allocate` gives, all of one size: headers and large parts at once, the content of small files when the chunk is
  * full, all of them in one job. A method answers the chunks that became full on the way.
  */
 export interface Gatherer {
@@ -26,8 +26,9 @@ export interface Gatherer {
   rest(): Generator<Gathered>;
 }
 
-export function gatherer(root: string, chunkBytes: number, helpers: Helpers): Gatherer {
-  let chunk = emptyChunk(chunkBytes);
+export function gatherer(root: string, allocate: () => Buffer<ArrayBuffer>, helpers: Helpers): Gatherer {
+  let chunk = allocate();
+  const chunkBytes = chunk.length;
   let used = 0;
   let files: ContextEntry[] = [];
   let paths: string[] = [];
@@ -48,7 +49,7 @@ export function gatherer(root: string, chunkBytes: number, helpers: Helpers): Ga
       });
       yield {bytes};
     }
-    chunk = emptyChunk(chunkBytes);
+    chunk = allocate();
     used = 0;
     [files, paths, places] = [[], [], []];
   }
@@ -99,9 +100,6 @@ export function gatherer(root: string, chunkBytes: number, helpers: Helpers): Ga
     },
   };
 }
-
-/** With memory of its own, which can be handed to a thread. */
-const emptyChunk = (bytes: number): Buffer<ArrayBuffer> => Buffer.allocUnsafeSlow(bytes);
 
 /** Bytes that a small file takes at most: with padding, and one more that tells that it grew. */
 export const taken = (size: number): number => size + paddingOf(size) + 1;

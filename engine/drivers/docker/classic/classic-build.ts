@@ -84,7 +84,7 @@ async function buildStage(
     const {dockerfile, extra} = await sentFiles(plan, request, stage, either);
     const path = `/build?${classicQuery(plan, request, stage, dockerfile)}`;
     const headers = {'Content-Type': 'application/x-tar', ...(await registryHeader(plan, request))};
-    const body = contextTar(request.context, {extra}, either);
+    const body = contextTar(request.context, {extra, reuse: true}, either);
     const response = await daemon.request({method: 'POST', path, headers, body}, either);
     try {
       for await (const message of ndjson(response)) log.take(message);

@@ -156,13 +156,13 @@ test.serial(
         mounts: [
           secret(value, {}),
           secret('other', {target: '/s', mode: 0o640, uid: 7, gid: 8}),
-          secret('t', {target: undefined, env: 'TOKEN'}),
+          secret('hunter2-t', {target: undefined, env: 'TOKEN'}),
         ],
         overlay: true,
       },
     );
     t.is(error, undefined);
-    t.is(stdout, `${value} 400 0 0\n 640 7 8\nt\nro\n`);
+    t.is(stdout, `${value} 400 0 0\n 640 7 8\nhunter2-t\nro\n`);
     t.false(existsSync(join(upper, 'run')) || existsSync(join(upper, 's')));
     const found = execFileSync('sh', ['-c', `grep -rlF hunter2 '${join(e.directory, 'work')}' || true`]);
     t.is(String(found), '');

@@ -70,6 +70,31 @@ for (const [who, words, reason] of [
   });
 }
 
+/** The process of the executor itself, in the host's numbers. */
+const executorOf = (text: string) =>
+  processesWith(text).find(
+    (pid) =>
+      readFileSync(`/proc/${pid}/comm`, 'utf8').trim() === 'node' &&
+      readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(workerScript),
+  );
+
+for (const [who, words, reason] of [
+  ['root', missingForRoot === undefined ? [] : undefined, missingForRoot ?? ''],
+  ['an ordinary user', ordinary, needsOrdinary],
+] as const) {
+  test.serial(`an executor of ${who} that hangs ends too when its parent is killed`, async (t) => {
+    if (!available(t, words !== undefined, reason) || words === undefined) return;
+    const text = mark();
+    const child = await idle(words, text);
+    const executor = executorOf(text);
+    if (executor === undefined) return void t.fail('no executor');
+    // It cannot see that its channel is closed.
+    process.kill(executor, 'SIGSTOP');
+    child.kill('SIGKILL');
+    await gone(t, text);
+  });
+}
+
 async function asOrdinary(steps: readonly [command: string, options?: RunOptions][]): Promise<unknown> {
   const args = [...(ordinary ?? []), process.execPath, front, 'run', JSON.stringify(steps)];
   const {stdout} = await promisify(execFile)('env', args, {cwd: '/', maxBuffer: 1 << 24});

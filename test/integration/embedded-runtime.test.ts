@@ -1,5 +1,9 @@
-import {existsSync} from 'node:fs';
+import {existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync} from 'node:fs';
+import {tmpdir} from 'node:os';
+import {join} from 'node:path';
 import test, {type ExecutionContext} from 'ava';
+import {defaultCapabilities} from '../../engine/drivers/embedded/runtime/capabilities.js';
+import {compiledFilter} from '../../engine/drivers/embedded/runtime/seccomp/compile.js';
 import {processesWith} from '../helpers/processes.js';
 import {available} from '../helpers/requirement.js';
 import {missingForRoot, type RunOptions, startExecutor, type TestExecutor} from '../helpers/step-executor.js';
@@ -136,4 +140,20 @@ test.serial('insecure steps need leave, and then have every capability and no fi
   );
   t.regex(out, /Seccomp:\s+0\nmounted\n$/);
   t.notRegex(out, /CapEff:\s+00000000a80425fb/);
+});
+
+test.serial('a compiled filter is kept, and made again where the file is damaged', (t) => {
+  const directory = mkdtempSync(join(tmpdir(), 'filter-'));
+  t.teardown(() => rmSync(directory, {recursive: true, force: true}));
+  const first = compiledFilter('x64', defaultCapabilities, directory);
+  if (!available(t, first !== undefined, 'libseccomp2') || first === undefined) return;
+  t.true(first.length > 1000 && first.length % 8 === 0);
+  const [name = ''] = readdirSync(directory);
+  t.deepEqual(compiledFilter('x64', defaultCapabilities, directory), first);
+  for (const damaged of ['', 'half of it']) {
+    writeFileSync(join(directory, name), damaged);
+    t.deepEqual(compiledFilter('x64', defaultCapabilities, directory), first);
+  }
+  t.notDeepEqual(compiledFilter('x64', [...defaultCapabilities, 'CAP_SYS_ADMIN'], directory), first);
+  t.is(readdirSync(directory).length, 2);
 });

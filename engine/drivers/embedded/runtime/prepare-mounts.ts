@@ -1,7 +1,7 @@
-import {chmodSync, chownSync, mkdirSync, statSync, writeFileSync} from 'node:fs';
+import {chmodSync, chownSync, mkdirSync, rmSync, statSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {BuildError, quote} from '../../../base/errors.js';
-import {mountFlags, syscalls, unmountFlags} from '../../../base/syscalls.js';
+import {syscalls, unmountFlags} from '../../../base/syscalls.js';
 import {openCache} from './cache-mount.js';
 import {resolveInRoot} from './in-root.js';
 import type {SpecMount} from './spec.js';
@@ -12,13 +12,15 @@ export interface PreparedMounts {
   readonly mounts: readonly SpecMount[];
   /** `NAME=value` of secrets, and SSH_AUTH_SOCK. */
   readonly env: readonly string[];
-  /** Unmounts and unlocks, last first. Idempotent. */
+  /** Unmounts, unlocks and removes, last first. Idempotent. */
   release(): Promise<void>;
 }
 
 export interface MountPlace {
   /** Of this step alone; on a file system that can hold the upper directory of an overlay. */
   readonly scratch: string;
+  /** Of this step alone; on a tmpfs. Made where it is needed. */
+  readonly memory: string;
   readonly rootless: boolean;
   readonly signal: AbortSignal;
 }
@@ -35,7 +37,13 @@ export async function prepareMounts(
   const release = async () => {
     for (let task = releases.pop(); task !== undefined; task = releases.pop()) await task();
   };
-  const memory = memoryDirectory(place, releases);
+  releases.push(() => {
+    for (const directory of [place.scratch, place.memory]) rmSync(directory, {recursive: true, force: true});
+  });
+  const memory = (): string => {
+    mkdirSync(place.memory, {recursive: true, mode: 0o755});
+    return place.memory;
+  };
   const mounts: SpecMount[] = [];
   const env: string[] = [];
   let sockets = 0;
@@ -74,22 +82,6 @@ export async function prepareMounts(
     await release();
     throw error;
   }
-}
-
-/** A tmpfs, mounted at the first use: what is secret is never written to a disk. */
-function memoryDirectory({scratch}: MountPlace, releases: (() => void)[]): () => string {
-  let directory: string | undefined;
-  return () => {
-    if (directory === undefined) {
-      directory = join(scratch, 'memory');
-      const path = directory;
-      mkdirSync(path, {recursive: true, mode: 0o700});
-      const flags = mountFlags.noSuid | mountFlags.noDevices;
-      syscalls().mount('tmpfs', path, 'tmpfs', flags, 'mode=0755,size=64m');
-      releases.push(() => syscalls().unmount(path, unmountFlags.detach));
-    }
-    return directory;
-  };
 }
 
 const bound = (destination: string, source: string, readOnly: boolean, more: readonly string[] = []): SpecMount => ({

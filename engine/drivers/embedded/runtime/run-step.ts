@@ -102,13 +102,14 @@ async function runIn(
   }
   const own = operation.network === 'default' ? options.network : operation.network;
   const network = own === 'none' ? 'none' : 'host';
-  const bundle = join(runtime.workDirectory, String(slot));
-  const scratch = join(bundle, 'scratch');
-  mkdirSync(scratch, {recursive: true});
+  const bundle = join(runtime.memoryDirectory, String(slot));
+  mkdirSync(bundle, {recursive: true});
+  const scratch = join(runtime.workDirectory, `scratch-${slot}`);
+  const memory = join(bundle, 'mounts');
   const user = resolveUserIn(root, step.user);
   const hostname = options.hostname ?? defaultHostname;
   const files = networkFiles(bundle, network, hostname, options.extraHosts);
-  const prepared = await prepareMounts(wanted, operation.script, {scratch, rootless: runtime.rootless, signal});
+  const prepared = await prepareMounts(wanted, operation.script, {scratch, memory, rootless: runtime.rootless, signal});
   try {
     makeSystemDirectories(root);
     const removeStubs = makeStubs(root, [...files, ...prepared.mounts]);
@@ -147,7 +148,7 @@ async function runIn(
     }
   } finally {
     await prepared.release();
-    if (wanted.length > 0) rmSync(scratch, {recursive: true, force: true});
+    rmSync(join(bundle, 'config.json'), {force: true});
   }
 }
 

@@ -1,6 +1,7 @@
-import {mkdirSync, readFileSync, rmSync} from 'node:fs';
+import {mkdirSync, readFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {BuildError} from '../../../base/errors.js';
+import {mountFlags, syscalls} from '../../../base/syscalls.js';
 import {defaultCapabilities, heldCapabilities} from './capabilities.js';
 import {prepareCgroups} from './cgroups.js';
 import {detectRuntime, type OciRuntime} from './detect.js';
@@ -27,6 +28,8 @@ export interface StepRuntime {
   readonly program: OciRuntime;
   readonly rootless: boolean;
   readonly workDirectory: string;
+  /** A tmpfs: configurations and secrets, which are never written to a disk. It goes with the process. */
+  readonly memoryDirectory: string;
   readonly stateDirectory: string;
   readonly capabilities: readonly string[];
   readonly allCapabilities: readonly string[];
@@ -48,9 +51,12 @@ export interface StepRuntime {
 export function openRuntime(options: RuntimeOptions): StepRuntime {
   const program = options.program ?? detectRuntime();
   const {workDirectory, rootless} = options;
-  const stateDirectory = join(workDirectory, 'state');
-  rmSync(stateDirectory, {recursive: true, force: true});
-  mkdirSync(stateDirectory, {recursive: true, mode: 0o700});
+  const memoryDirectory = join(workDirectory, 'memory');
+  mkdirSync(memoryDirectory, {recursive: true, mode: 0o700});
+  const flags = mountFlags.noSuid | mountFlags.noDevices;
+  syscalls().mount('tmpfs', memoryDirectory, 'tmpfs', flags, 'mode=0700');
+  const stateDirectory = join(memoryDirectory, 'state');
+  mkdirSync(stateDirectory, {mode: 0o700});
   const slots = new Set<number>();
   let killed = oomKills();
   return {
@@ -58,6 +64,7 @@ export function openRuntime(options: RuntimeOptions): StepRuntime {
     program,
     rootless,
     workDirectory,
+    memoryDirectory,
     stateDirectory,
     capabilities: defaultCapabilities,
     allCapabilities: heldCapabilities(readFileSync('/proc/self/status', 'utf8')),

@@ -2,14 +2,18 @@ import {readFileSync} from 'node:fs';
 import {BuildError} from '../../../engine/base/errors.js';
 import {asRoot} from '../../helpers/root.js';
 import {temporaryDirectory} from '../../helpers/temporary.js';
-import type {Outcome} from './case.js';
-import {copyCases} from './cases/copy.js';
+import type {ConformanceCase, Outcome} from './case.js';
 import {buildFiles} from './file-build.js';
+import {groups} from './groups.js';
 import {listTree} from './listing.js';
 
-const recorded = JSON.parse(readFileSync('test/fixtures/conformance/copy.json', 'utf8')) as Record<string, Outcome>;
+function casesOf(group: string): [ConformanceCase, Readonly<Record<string, Outcome>>][] {
+  const text = readFileSync(`test/fixtures/conformance/${group}.json`, 'utf8');
+  const recorded = JSON.parse(text) as Record<string, Outcome>;
+  return (groups[group] ?? []).map((one) => [one, recorded]);
+}
 
-for (const one of copyCases) {
+for (const [one, recorded] of ['copy', 'add'].flatMap(casesOf)) {
   asRoot(`as BuildKit: ${one.name}`, async (t) => {
     const expected = recorded[one.name];
     if (expected === undefined) {

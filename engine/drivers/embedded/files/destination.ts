@@ -69,7 +69,7 @@ export function openDestination(tree: Tree): Destination {
 }
 
 /** mkdir(2) with exactly these permissions whatever the umask; a setgid parent hands its bit on. */
-function makeDirectory(real: string | Buffer, path: string, mode: number): void {
+export function makeDirectory(real: string | Buffer, path: string, mode: number): void {
   try {
     mkdirSync(real, 0o700);
   } catch (error) {

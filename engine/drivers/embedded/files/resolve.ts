@@ -25,15 +25,16 @@ export const isFile = (stats: BigIntStats): boolean => (stats.mode & formatBits)
 
 /**
  * Where `path` leads with the tree's root as `/`, every symlink followed, the last one too; never out of the root. What is not
- * there is taken as it is written. Throws STEP_FAILED for a loop of links.
+ * there is taken as it is written. `onClimb` is told where `..` would leave the root, and may throw. Throws STEP_FAILED for a loop of links.
  */
-export function resolve(tree: Tree, path: string): Resolved {
+export function resolve(tree: Tree, path: string, onClimb: () => void = () => undefined): Resolved {
   const todo = path.split('/').reverse();
   let at = '';
   let stats = tree.lookup('');
   for (let links = 0, part = todo.pop(); part !== undefined; part = todo.pop()) {
     if (part === '' || part === '.') continue;
     if (part === '..') {
+      if (at === '') onClimb();
       at = parentOf(at);
       stats = tree.lookup(at);
       continue;

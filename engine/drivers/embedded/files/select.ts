@@ -47,3 +47,10 @@ function followed(tree: SourceTree, path: string): Selected {
   }
   return {path: at, name: nameOf(path)};
 }
+
+/** `--parents`: the directory in front of `/./` is left out of what is kept. */
+export function pivot(text: string): {readonly directory: string; readonly pattern: string} {
+  const at = text.indexOf('/./');
+  const [directory, pattern] = at < 0 ? ['/', text] : [text.slice(0, at), text.slice(at + 3)];
+  return {directory, pattern: cleanComponents(pattern).join('/')};
+}

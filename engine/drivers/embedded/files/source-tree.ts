@@ -29,8 +29,10 @@ export function openSource(source: CopySource): SourceTree {
 }
 
 /** A directory as it is, without rules. */
-export function directoryTree(root: string): SourceTree {
-  const bytes = rootBytes(root);
+export const directoryTree = (root: string): SourceTree => rawTree(rootBytes(root));
+
+/** The same for a path that is a byte string already. */
+export function rawTree(bytes: string): SourceTree {
   return {
     root: bytes,
     owners: 'kept',

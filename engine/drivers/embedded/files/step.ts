@@ -1,17 +1,21 @@
 import {chmodSync, mkdtempSync, rmSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
-import {join as joinPath} from 'node:path';
+import {basename, dirname, join as joinPath} from 'node:path';
 import {setImmediate} from 'node:timers/promises';
 import type {Timestamp} from '../../../base/syscalls.js';
 import type {Operation} from '../../../stages/graph.js';
-import {byteString, cleanComponents} from './byte-path.js';
+
+import {byteString, cleanComponents, stepError} from './byte-path.js';
 import {createCopyPool} from './copy-pool.js';
 import {TreeCopier, type CopyRules} from './copy-tree.js';
 import {locate, openDestination} from './destination.js';
 import {parseMode} from './mode.js';
 import {findOwner} from './owner.js';
 import {compilePatterns} from './patterns.js';
-import {selectSource} from './select.js';
+import {fetchSources, isRemote, type Fetched} from './remote-source.js';
+import {isFile} from './resolve.js';
+import {pivot, selectSource} from './select.js';
+import {isTar, unpack} from './unpack.js';
 import {directoryTree, openSource, type CopySource, type SourceTree} from './source-tree.js';
 
 export type FileOperation = Extract<Operation, {kind: 'copy' | 'add' | 'workdir'}>;
@@ -26,6 +30,8 @@ export interface StepOptions {
   readonly empty: boolean;
   /** `USER` of the config, whose WORKDIR belongs to it; '' for none. */
   readonly user: string;
+  /** What `fetchSources` brought for the same operation; undefined: fetched now. */
+  readonly fetched?: readonly Fetched[];
   /** SOURCE_DATE_EPOCH: the time of the directory that WORKDIR makes. What is copied keeps its own, as with BuildKit. */
   readonly time: Timestamp | undefined;
 }
@@ -48,6 +54,7 @@ function makeWorkdir(path: string, {root, user, empty, time}: StepOptions): void
 }
 
 async function transfer(operation: TransferOperation, options: StepOptions, signal: AbortSignal): Promise<void> {
+  checkChecksum(operation);
   const destination = openDestination(directoryTree(options.root));
   const {chown, chmod} = operation;
   const rules: CopyRules = {
@@ -58,9 +65,34 @@ async function transfer(operation: TransferOperation, options: StepOptions, sign
   };
   const written = byteString(operation.destination);
   const pool = createCopyPool();
+  let closeRemote = (): void => undefined;
+  /** True where the file is an archive that was unpacked. */
+  const unpacked = async (path: string): Promise<boolean> => {
+    if (!(await isTar(path, signal))) return false;
+    const into = locate(destination, written).path;
+    destination.makeDirectories(into, {mode: 0o755, owner: rules.owner, time: undefined});
+    await unpack(path, destination, into, rules.owner, signal);
+    return true;
+  };
+  const add = async ({kind, path}: Fetched): Promise<void> => {
+    const inTree = kind === 'file' ? basename(path) : '';
+    if (kind === 'file' && operation.unpack === true && (await unpacked(byteString(path)))) return;
+    const tree: SourceTree = {...directoryTree(kind === 'file' ? dirname(path) : path), owners: 'root'};
+    const name = byteString(inTree);
+    await new TreeCopier(tree, destination, rules, pool, signal).copy({path: name, name}, written);
+  };
   try {
     const source = options.source === undefined ? undefined : openSource(options.source);
+    const remote = await remoteSources(operation, options, signal);
+    closeRemote = remote.close;
+    const fetched = [...remote.all];
     for (const text of operation.sources) {
+      if (operation.kind === 'add' && isRemote(text)) {
+        const one = fetched.shift();
+        if (one === undefined) throw new Error('a URL was not fetched');
+        await add(one);
+        continue;
+      }
       if (source === undefined) throw new Error('a step with sources was given nothing to read from');
       if (operation.parents) {
         const {directory, pattern} = pivot(text);
@@ -73,6 +105,10 @@ async function transfer(operation: TransferOperation, options: StepOptions, sign
         continue;
       }
       for (const selected of selectSource(source, text)) {
+        const stats = source.lookup(selected.path);
+        const mayUnpack = operation.kind === 'add' && operation.unpack !== false;
+        if (mayUnpack && stats !== undefined && isFile(stats) && (await unpacked(`${source.root}/${selected.path}`)))
+          continue;
         await new TreeCopier(source, destination, rules, pool, signal).copy(selected, written);
         await setImmediate();
         signal.throwIfAborted();
@@ -82,15 +118,25 @@ async function transfer(operation: TransferOperation, options: StepOptions, sign
       new TreeCopier(tree, destination, {...rules, exclude: undefined}, pool, signal).copy({path: name, name}, written),
     );
   } finally {
+    closeRemote();
     await pool.close();
   }
 }
 
-/** `--parents`: the directory in front of `/./` is left out of what is kept. */
-function pivot(text: string): {directory: string; pattern: string} {
-  const at = text.indexOf('/./');
-  const [directory, pattern] = at < 0 ? ['/', text] : [text.slice(0, at), text.slice(at + 3)];
-  return {directory, pattern: cleanComponents(pattern).join('/')};
+function checkChecksum({checksum, sources, files}: TransferOperation): void {
+  if (checksum === undefined || (files.length === 0 && sources.every(isRemote))) return;
+  throw stepError(
+    '--checksum is for URLs and Git repositories only',
+    'Leave it out: a file of the build context is what it is.',
+  );
+}
+
+async function remoteSources(
+  operation: TransferOperation,
+  {fetched}: StepOptions,
+  signal: AbortSignal,
+): Promise<{readonly all: readonly Fetched[]; readonly close: () => void}> {
+  return fetched === undefined ? fetchSources(operation, signal) : {all: fetched, close: () => undefined};
 }
 
 /** Here-documents, as files of mode 0644 made now. */

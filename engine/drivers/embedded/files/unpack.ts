@@ -1,0 +1,259 @@
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  createReadStream,
+  fchmodSync,
+  fchownSync,
+  ftruncateSync,
+  lchownSync,
+  linkSync,
+  lstatSync,
+  openSync,
+  readSync,
+  rmSync,
+  symlinkSync,
+} from 'node:fs';
+import {BuildError} from '../../../base/errors.js';
+import {syscalls, type Timestamp} from '../../../base/syscalls.js';
+import {archiveKind, decompress, peekBytes} from '../../../context/source/archive.js';
+import {writeAll} from '../../../snapshot/metadata.js';
+import type {TarEntry} from '../../../snapshot/tar-entry.js';
+import {readTar, type TarHandler} from '../../../snapshot/tar-reader.js';
+import {cleanComponents, join, parentOf, shown, stepError, systemPath} from './byte-path.js';
+import {ioError, makeDirectory, type Destination} from './destination.js';
+import {ownAttribute} from './file-copy.js';
+import type {Owner} from './owner.js';
+import {isDirectory, resolve} from './resolve.js';
+import {rawTree} from './source-tree.js';
+
+/** How the regular file at `path` (a byte string) is compressed, where it looks like an archive. */
+export function archiveOf(path: string): ReturnType<typeof archiveKind> {
+  const file = openSync(systemPath(path), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  try {
+    const head = Buffer.alloc(peekBytes);
+    return archiveKind(head.subarray(0, readSync(file, head, 0, peekBytes, 0)));
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** Whether the first header of the archive can be read: a compressed file that is no tar is copied as it is. */
+export async function isTar(path: string, signal: AbortSignal): Promise<boolean> {
+  const kind = archiveOf(path);
+  if (kind === undefined) return false;
+  const parts: Uint8Array[] = [];
+  let length = 0;
+  const source = createReadStream(systemPath(path), {end: 1024 * 1024});
+  try {
+    for await (const chunk of decompress(source, kind, signal)) {
+      parts.push(chunk);
+      length += chunk.length;
+      if (length >= peekBytes) break;
+    }
+  } catch (error) {
+    signal.throwIfAborted();
+    if (!(error instanceof BuildError) || error.code === 'TOOL_MISSING') throw error;
+  } finally {
+    source.destroy();
+  }
+  const head = Buffer.concat(parts).subarray(0, peekBytes);
+  // An archive without an entry is a file like any other, and so is a compressed file in a compressed file.
+  return archiveKind(head) === 'none' && head.some((byte) => byte !== 0);
+}
+
+/**
+ * Unpacks the archive at `path` (a byte string) into the directory `into` of the root. Links are followed with that directory
+ * as `/`: nothing outside it is written, whatever the archive holds. Rejects with ARCHIVE_INVALID, STEP_FAILED, NO_SPACE.
+ */
+export async function unpack(
+  path: string,
+  destination: Destination,
+  into: string,
+  owner: Owner | undefined,
+  signal: AbortSignal,
+): Promise<void> {
+  const kind = archiveOf(path) ?? 'none';
+  const root = into === '' ? destination.tree.root : `${destination.tree.root}/${into}`;
+  const unpacker = new Unpacker(root, owner);
+  const source = createReadStream(systemPath(path), {highWaterMark: 1024 * 1024});
+  try {
+    await readTar(decompress(source, kind, signal), unpacker, signal);
+    unpacker.finish();
+  } finally {
+    source.destroy();
+    unpacker.close();
+  }
+}
+
+class Unpacker implements TarHandler {
+  readonly #tree;
+  readonly #owner: Owner | undefined;
+  readonly #times: [path: string, time: Timestamp][] = [];
+  #file: {readonly descriptor: number; readonly entry: TarEntry; readonly path: string; written: number} | undefined;
+
+  constructor(root: string, owner: Owner | undefined) {
+    this.#tree = rawTree(root);
+    this.#owner = owner;
+  }
+
+  entry(entry: TarEntry): void {
+    try {
+      this.#entry(entry);
+    } catch (error) {
+      throw ioError(`cannot unpack ${shown(entry.name)}`, error);
+    }
+  }
+
+  data(chunk: Buffer, offset: number): void {
+    if (this.#file === undefined) return;
+    try {
+      writeAll(this.#file.descriptor, chunk, offset);
+    } catch (error) {
+      throw ioError(`cannot unpack ${shown(this.#file.path)}`, error);
+    }
+    this.#file.written = offset + chunk.length;
+  }
+
+  end(): void {
+    const file = this.#file;
+    if (file === undefined) return;
+    this.#file = undefined;
+    const {descriptor, entry, path} = file;
+    try {
+      if (file.written < entry.size) ftruncateSync(descriptor, entry.size);
+      const {uid, gid} = this.#owner ?? entry;
+      fchownSync(descriptor, uid, gid);
+      fchmodSync(descriptor, entry.mode);
+      this.#xattrs(path, entry);
+      syscalls().setFileTimes(descriptor, entry.mtime);
+    } catch (error) {
+      throw ioError(`cannot unpack ${shown(path)}`, error);
+    } finally {
+      closeSync(descriptor);
+    }
+  }
+
+  finish(): void {
+    for (const [path, time] of this.#times) {
+      const stats = this.#tree.lookup(path);
+      if (stats !== undefined && isDirectory(stats)) syscalls().setTimes(this.#real(path), time);
+    }
+  }
+
+  close(): void {
+    if (this.#file !== undefined) closeSync(this.#file.descriptor);
+    this.#file = undefined;
+  }
+
+  #real(path: string): Buffer {
+    return Buffer.from(`${this.#tree.root}/${path}`, 'latin1');
+  }
+
+  /** The entry's path: its directory followed inside the root, its own name not. */
+  #locate(name: string): string {
+    const components = cleanComponents(name);
+    if (leadsOut(name)) throw stepError(`the archive holds the path ${JSON.stringify(name)}, which leads out of it`);
+    const last = components.pop();
+    if (last === undefined) return '';
+    const directory = resolve(this.#tree, components.join('/'), () => {
+      throw stepError(`the archive holds the path ${JSON.stringify(name)}, which a symbolic link leads out of it`);
+    }).path;
+    this.#makeDirectories(directory);
+    return join(directory, last);
+  }
+
+  #makeDirectories(path: string): void {
+    if (path === '') return;
+    const stats = this.#tree.lookup(path);
+    if (stats !== undefined) {
+      if (isDirectory(stats)) return;
+      throw stepError(`${shown(path)} is not a directory`);
+    }
+    this.#makeDirectories(parentOf(path));
+    makeDirectory(this.#real(path), path, 0o755);
+  }
+
+  #entry(entry: TarEntry): void {
+    const path = this.#locate(entry.name);
+    const real = this.#real(path);
+    const before = this.#tree.lookup(path);
+    const merges = before !== undefined && isDirectory(before) && entry.type === 'directory';
+    if (path === '' && !merges) throw stepError('the archive replaces the directory that it is unpacked into');
+    // "." itself leaves the directory as it is.
+    if (path === '') return;
+    if (before !== undefined && !merges) rmSync(real, {recursive: true, force: true});
+    switch (entry.type) {
+      case 'directory':
+        if (!merges) makeDirectory(real, path, 0o700);
+        break;
+      case 'file': {
+        const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
+        this.#file = {descriptor: openSync(real, flags, 0o600), entry, path, written: 0};
+        return;
+      }
+      case 'symlink':
+        symlinkSync(Buffer.from(entry.link, 'latin1'), real);
+        break;
+      case 'hardlink':
+        this.#hardlink(real, entry);
+        break;
+      default: {
+        const bits = {
+          fifo: constants.S_IFIFO,
+          'character-device': constants.S_IFCHR,
+          'block-device': constants.S_IFBLK,
+        };
+        syscalls().makeNode(real, bits[entry.type] | 0o600, entry.major, entry.minor);
+      }
+    }
+    this.#metadata(path, real, entry);
+  }
+
+  #hardlink(real: Buffer, entry: TarEntry): void {
+    if (leadsOut(entry.link))
+      throw stepError(`the archive links to ${JSON.stringify(entry.link)}, which leads out of it`);
+    const components = cleanComponents(entry.link);
+    const last = components.pop() ?? '';
+    const target = join(resolve(this.#tree, components.join('/')).path, last);
+    const stats = this.#tree.lookup(target);
+    if (stats === undefined || isDirectory(stats)) {
+      throw stepError(`the archive links ${shown(entry.name)} to ${shown(target)}, which is no file in it`);
+    }
+    linkSync(this.#real(target), real);
+  }
+
+  #metadata(path: string, real: Buffer, entry: TarEntry): void {
+    const {uid, gid} = this.#owner ?? entry;
+    lchownSync(real, uid, gid);
+    const isLink = lstatSync(real).isSymbolicLink();
+    // A hard link's entry has the last word about the file's mode, as Go's extractor does it.
+    if (!isLink) chmodSync(real, entry.mode);
+    this.#xattrs(path, entry);
+    if (entry.type === 'directory') this.#times.push([path, entry.mtime]);
+    else syscalls().setTimes(real, entry.mtime);
+  }
+
+  #xattrs(path: string, entry: TarEntry): void {
+    for (const [name, value] of entry.xattrs) {
+      if (!ownAttribute(name)) continue;
+      try {
+        syscalls().setXattr(this.#real(path), name, value);
+      } catch (error) {
+        // What the file system does not take is left out, as every builder does.
+        if (!(error instanceof BuildError)) throw error;
+      }
+    }
+  }
+}
+
+/** More `..` than components before them. */
+function leadsOut(name: string): boolean {
+  let depth = 0;
+  for (const part of name.split('/')) {
+    if (part === '..') depth--;
+    else if (part !== '' && part !== '.') depth++;
+    if (depth < 0) return true;
+  }
+  return false;
+}

@@ -111,6 +111,15 @@ test.serial('a source that does not exist is named', inContainer, async (t, e) =
   t.regex(error?.message ?? '', /^the source "\/nowhere" of the mount at \/m does not exist/);
 });
 
+test.serial('mounts that fail half-way leave nothing that hinders the next step', inContainer, async (t, e) => {
+  for (let round = 0; round < 2; round++) {
+    const {error} = await e.run('true', {mounts: [secret('x', {}), bind('/m', source(e), '/nowhere')]});
+    t.regex(error?.message ?? '', /does not exist/);
+  }
+  t.is((await e.run('cat /run/secrets/key', {mounts: [secret('y', {})]})).stdout, 'y');
+  t.deepEqual(readdirSync(join(e.directory, 'work')), ['memory']);
+});
+
 test.serial(
   'mount points and the directories above them leave no trace, not even in a time',
   inContainer,

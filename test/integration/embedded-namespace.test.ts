@@ -21,9 +21,7 @@ const mark = () => `mark-${process.pid}-${next++}`;
 const ordinary = ((): readonly string[] | undefined => {
   if (process.getuid?.() !== 0) return [];
   const users = existsSync('/etc/subuid') ? readFileSync('/etc/subuid', 'utf8').split('\n') : [];
-  const user = users
-    .map((line) => line.split(':')[0] ?? '')
-    .find((name) => name === 'build-image-test' || name === 'steptest');
+  const user = users.map((line) => line.split(':')[0] ?? '').find((name) => name === 'build-image-test');
   if (user === undefined || !existsSync('/usr/bin/newuidmap')) return undefined;
   return ['setpriv', '--reuid', user, '--regid', user, '--init-groups'];
 })();

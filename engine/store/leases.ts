@@ -90,8 +90,13 @@ export function lockLease(store: Store): void {
   if (store.held.locked || store.held.shared) return;
   ensureLease(store);
   if (!syscalls().lock(store.held.descriptor ?? -1, 'exclusive', false)) return;
-  append(store, 'locked\n');
   store.held.locked = true;
+  try {
+    append(store, 'locked\n');
+  } catch (error) {
+    // A prune must also run where the disk is full; without the word it is looked up by its number only.
+    if (!(error instanceof BuildError && error.code === 'NO_SPACE')) throw error;
+  }
 }
 
 /** Gives up the claims. Idempotent; a store that another thread shares leaves the lease to its owner. */

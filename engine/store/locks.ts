@@ -3,7 +3,7 @@ import {closeSync, fstatSync, openSync, statSync, unlinkSync} from 'node:fs';
 import {join} from 'node:path';
 import {setTimeout as delay} from 'node:timers/promises';
 import {syscalls} from '../base/syscalls.js';
-import {isMissing, storeFailure} from './files.js';
+import {isMissing, namesIn, storeFailure} from './files.js';
 import {lockLease} from './leases.js';
 import {directoryOf, type Store} from './store.js';
 
@@ -111,5 +111,15 @@ function unlock(path: string, descriptor: number): void {
     if (!isMissing(error)) throw storeFailure('cannot unlock', path, error);
   } finally {
     closeSync(descriptor);
+  }
+}
+
+/** Removes the files of locks that nobody holds: those of killed processes. */
+export function removeStaleLocks(store: Store): void {
+  const directory = join(store.root, 'locks');
+  for (const path of namesIn(directory).map((name) => join(directory, name))) {
+    if (statSync(path, {throwIfNoEntry: false}) === undefined) continue;
+    const descriptor = tryLock(path);
+    if (descriptor !== undefined) unlock(path, descriptor);
   }
 }

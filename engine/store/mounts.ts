@@ -1,4 +1,5 @@
 import {readFileSync} from 'node:fs';
+import {BuildError} from '../base/errors.js';
 import {syscalls, unmountFlags} from '../base/syscalls.js';
 
 /** Where something is mounted below a directory, in the order of mounting. `directory` itself does not count. */
@@ -17,7 +18,20 @@ function unescape(field: string): string {
   return Buffer.from(bytes, 'latin1').toString();
 }
 
-/** Detaches mounts, the last one first. Loads the native module where there are any. Throws KERNEL_REFUSED, IO. */
-export function unmountAll(paths: readonly string[]): void {
-  for (const path of paths.toReversed()) syscalls().unmount(path, unmountFlags.detach | unmountFlags.noFollow);
+/**
+ * Detaches mounts, the last one first; the result is how many. Loads the native module where there are any. What cannot be
+ * unmounted stays: a store with a mount too many can still be used.
+ */
+export function unmountAll(paths: readonly string[]): number {
+  let unmounted = 0;
+  for (const path of paths.toReversed()) {
+    try {
+      syscalls().unmount(path, unmountFlags.detach | unmountFlags.noFollow);
+      unmounted++;
+    } catch (error) {
+      // Gone meanwhile, or another user's.
+      if (!(error instanceof BuildError)) throw error;
+    }
+  }
+  return unmounted;
 }

@@ -2,6 +2,7 @@ import {createHash} from 'node:crypto';
 import {appendFileSync, statSync, utimesSync} from 'node:fs';
 import {join} from 'node:path';
 import {BuildError, quote} from '../base/errors.js';
+import {hasBlob} from './blobs.js';
 import {attempt, readSmall, unlinkIfThere, writeWhole} from './files.js';
 import {claim} from './leases.js';
 import {snapshotChain} from './snapshots.js';
@@ -58,8 +59,8 @@ export interface ClaimedStep {
 }
 
 /**
- * The record of a key with everything it names claimed until the store is closed. Undefined where it, one of its snapshots
- * or its layer's blob is not there: the step must run.
+ * The record of a key with everything it names claimed until the store is closed. Undefined where it or one of its
+ * snapshots is not there: the step must run. Without `layer` where that blob is not there: it is made of the snapshot.
  */
 export function claimStep(store: Store, key: string): ClaimedStep | undefined {
   const record = readRecord(store, key);
@@ -75,7 +76,9 @@ export function claimStep(store: Store, key: string): ClaimedStep | undefined {
   // Looked at again: only what is there after the claim stays there.
   if (statSync(recordPath(store.root, key), {throwIfNoEntry: false}) === undefined) return undefined;
   const chain = snapshot === null ? [] : snapshotChain(store, snapshot);
-  return chain === undefined ? undefined : {record, chain};
+  if (chain === undefined) return undefined;
+  const {layer, ...rest} = record;
+  return {record: layer !== undefined && hasBlob(store, layer.digest) ? record : rest, chain};
 }
 
 /**

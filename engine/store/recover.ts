@@ -92,8 +92,7 @@ function unmountLeaked(root: string, ids: ReadonlySet<string>, alive: readonly L
     const name = match?.[1];
     return name !== undefined && !ids.has(idOf(name)) && !used.has(name);
   });
-  unmountAll(leaked);
-  return leaked.length;
+  return unmountAll(leaked);
 }
 
 function removeMountPoint(path: string): boolean {

@@ -81,14 +81,19 @@ export async function diskUsage(store: Store): Promise<DiskUsage> {
 }
 
 async function measureOther(store: Store): Promise<UsageGroup & {readonly trash: number}> {
-  let bytes = 0;
-  let trash = 0;
   const names = namesIn(store.root).filter((name) => !rooms.has(name));
+  const bytes = await bytesOf(store, store.root, names);
+  const trash = join(store.root, 'trash');
+  return {count: names.length, bytes, trash: await bytesOf(store, trash, namesIn(trash))};
+}
+
+async function bytesOf(store: Store, directory: string, names: readonly string[]): Promise<number> {
+  const linked = new Map<string, number>();
+  let bytes = 0;
   for (const name of names) {
-    const {own, linked} = await measureTree(store, join(store.root, name));
-    const found = [...linked.values()].reduce((sum, each) => sum + each, own);
-    bytes += found;
-    if (name === 'trash') trash = found;
+    const measured = await measureTree(store, join(directory, name));
+    bytes += measured.own;
+    for (const [inode, each] of measured.linked) linked.set(inode, each);
   }
-  return {count: names.length, bytes, trash};
+  return [...linked.values()].reduce((sum, each) => sum + each, bytes);
 }

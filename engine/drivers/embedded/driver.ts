@@ -1,0 +1,132 @@
+import type {Writable} from 'node:stream';
+import {fileURLToPath} from 'node:url';
+import {BuildError} from '../../base/errors.js';
+import type {Plan} from '../../plan/plan.js';
+import type {EventSink} from '../../progress/events.js';
+import type {BuildRequest, Built, Driver} from '../driver.js';
+import {type BuildOutcome, NotCached, runBuild} from './build.js';
+import {errorOf, type FromExecutor, type ToExecutor, wireRequest} from './protocol.js';
+import {readTree} from './read-tree.js';
+
+export interface EmbeddedDriverOptions {
+  /** The store, absolute. */
+  readonly root: string;
+  /** Of the caller: a user other than root builds in a user namespace. */
+  readonly uid: number;
+  /** Where an output goes whose destination is `-`. */
+  readonly stdout?: Writable;
+}
+
+/**
+ * Builds without a daemon. A build whose steps are all in the store is answered by this process; at the first step that
+ * has to run, an executor is started in namespaces of its own, which take every mount and process with them when it ends.
+ */
+export function createEmbeddedDriver(options: EmbeddedDriverOptions): Driver {
+  const outcomes = new WeakMap<Built, BuildOutcome>();
+  const rootless = options.uid !== 0;
+  return {
+    name: 'embedded',
+    async imageConfigs(references, request, events, signal) {
+      const {imageConfigs} = await import('./images/image-configs.js');
+      return imageConfigs(options.root, references, request, events, signal);
+    },
+    async build(plan, request, events, signal) {
+      const outcome = await buildAnywhere(plan, request, events, signal, options, rootless);
+      const built: Built = {
+        driver: 'embedded',
+        manifestDigest: outcome.manifestDigest,
+        configDigest: outcome.configDigest,
+        tags: request.tags,
+        steps: outcome.steps,
+        close: () => Promise.resolve(),
+      };
+      outcomes.set(built, outcome);
+      return built;
+    },
+    readTree(built, stage, path, signal) {
+      const directories = outcomes.get(built)?.stages.get(stage);
+      if (directories === undefined) throw new BuildError('NOT_FOUND', `stage ${stage} was not kept by this build`);
+      return readTree(directories, path, rootless ? 'user.overlay.' : 'trusted.overlay.', signal);
+    },
+  };
+}
+
+async function buildAnywhere(
+  plan: Plan,
+  request: BuildRequest,
+  events: EventSink,
+  signal: AbortSignal,
+  options: EmbeddedDriverOptions,
+  rootless: boolean,
+): Promise<BuildOutcome> {
+  const {root, stdout} = options;
+  const write = (bytes: Uint8Array): void => void stdout?.write(bytes);
+  if (!request.noCache && request.noCacheFilter.length === 0) {
+    // Events are kept back: a build that goes on in the executor tells its steps from the start.
+    const held: Parameters<EventSink['emit']>[0][] = [];
+    try {
+      const sink = {emit: (event: (typeof held)[number]) => void held.push(event)};
+      const outcome = await runBuild(plan, request, {root, rootless, mayRun: false, events: sink, stdout: write, signal});
+      for (const event of held) events.emit(event);
+      return outcome;
+    } catch (error) {
+      if (!(error instanceof NotCached)) throw error;
+    }
+  }
+  return buildInExecutor(plan, request, events, signal, options, rootless);
+}
+
+async function buildInExecutor(
+  plan: Plan,
+  request: BuildRequest,
+  events: EventSink,
+  signal: AbortSignal,
+  {root, stdout}: EmbeddedDriverOptions,
+  rootless: boolean,
+): Promise<BuildOutcome> {
+  const {enterNamespace} = await import('./enter-namespace.js');
+  const script = fileURLToPath(new URL('./executor.js', import.meta.url));
+  const executor = await enterNamespace(script, {root: !rootless, signal});
+  const {channel} = executor;
+  const send = (message: ToExecutor): void => void channel.send(message);
+  const onAbort = (): void => send({type: 'abort'});
+  try {
+    return await new Promise<BuildOutcome>((resolve, reject) => {
+      channel.on('message', (message: FromExecutor) => {
+        switch (message.type) {
+          case 'event':
+            events.emit(message.event);
+            return;
+          case 'output':
+            stdout?.write(message.bytes);
+            return;
+          case 'ask-credentials':
+            request.credentials(message.host).then(
+              (found) => send({type: 'credentials', id: message.id, found}),
+              reject,
+            );
+            return;
+          case 'done':
+            resolve(message.outcome);
+            return;
+          case 'failed':
+            reject(errorOf(message.error));
+            return;
+          default:
+            throw new Error(`unreachable: ${String(message satisfies never)}`);
+        }
+      });
+      void executor.ended.then((status) =>
+        reject(new BuildError('IO', `the executor ended before the build did (status ${status})`)),
+      );
+      signal.addEventListener('abort', onAbort, {once: true});
+      send({type: 'build', root, rootless, plan, request: wireRequest(request)});
+    });
+  } catch (error) {
+    signal.throwIfAborted();
+    throw error;
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+    await executor.kill();
+  }
+}

@@ -1,0 +1,70 @@
+import {BuildError, type ErrorCode, type ErrorDetails, messageOf} from '../../base/errors.js';
+import type {BuildContext} from '../../context/context.js';
+import type {BuildEventBody} from '../../progress/events.js';
+import type {Plan} from '../../plan/plan.js';
+import type {RegistryCredentials} from '../../registry/credentials.js';
+import type {BuildRequest, NamedContext} from '../driver.js';
+import type {BuildOutcome} from './build.js';
+
+/** A context as it crosses to the executor, which opens the directory again behind the same rules. */
+export interface WireContext {
+  readonly name: string;
+  readonly root: string;
+  readonly ignorePatterns: readonly string[];
+  readonly ignoreFile: string | undefined;
+}
+
+export type WireNamedContext =
+  | {readonly kind: 'directory'; readonly context: WireContext}
+  | Exclude<NamedContext, {readonly kind: 'directory'}>;
+
+export type WireRequest = Omit<BuildRequest, 'context' | 'contexts' | 'credentials'> & {
+  readonly context: WireContext;
+  readonly contexts: ReadonlyMap<string, WireNamedContext>;
+};
+
+export interface WireError {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly details: Omit<ErrorDetails, 'cause'>;
+}
+
+/** From the front to the executor. */
+export type ToExecutor =
+  | {readonly type: 'build'; readonly root: string; readonly rootless: boolean; readonly plan: Plan; readonly request: WireRequest}
+  | {readonly type: 'credentials'; readonly id: number; readonly found: RegistryCredentials | undefined}
+  | {readonly type: 'abort'};
+
+/** From the executor to the front. */
+export type FromExecutor =
+  | {readonly type: 'event'; readonly event: BuildEventBody}
+  | {readonly type: 'ask-credentials'; readonly id: number; readonly host: string}
+  /** Bytes of an output to standard output. */
+  | {readonly type: 'output'; readonly bytes: Uint8Array}
+  | {readonly type: 'done'; readonly outcome: BuildOutcome}
+  | {readonly type: 'failed'; readonly error: WireError};
+
+export function wireRequest(request: BuildRequest): WireRequest {
+  const {credentials: _, ...rest} = request;
+  const contexts = [...request.contexts].map(([name, named]): [string, WireNamedContext] => [
+    name,
+    named.kind === 'directory' ? {kind: 'directory', context: wireContext(named.context)} : named,
+  ]);
+  return {...rest, context: wireContext(request.context), contexts: new Map(contexts)};
+}
+
+function wireContext({name, root, ignorePatterns, ignoreFile}: BuildContext): WireContext {
+  return {name, root, ignorePatterns, ignoreFile};
+}
+
+export function wireError(error: unknown): WireError {
+  if (error instanceof BuildError) {
+    const {cause: _, ...details} = error.details;
+    return {code: error.code, message: error.message, details};
+  }
+  return {code: 'IO', message: `internal error of the executor: ${messageOf(error)}`, details: {}};
+}
+
+export function errorOf({code, message, details}: WireError): BuildError {
+  return new BuildError(code, message, details);
+}

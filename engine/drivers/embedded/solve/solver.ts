@@ -29,7 +29,7 @@ export interface SolverWork {
   /** A base image or a named context as a tree. */
   source(source: Source): Promise<Tree>;
   /** Key of the content that COPY and ADD read. */
-  contentKey(operation: Operation, tree: Tree | undefined): Promise<unknown>;
+  contentKey(operation: Operation, source: Source, tree: Tree | undefined): Promise<unknown>;
   /** The step's result, out of the store or by running it. */
   result(job: StepJob, signal: AbortSignal): Promise<Result>;
   /** Key of parts. */
@@ -113,7 +113,7 @@ export async function solve(
     const parts = await partsOf(step, graph, request, async (source, operation, mount) => {
       const tree = await sourceTree(source);
       if (tree !== undefined) inputs.set(sourceId(source), tree);
-      return mount !== undefined && tree !== undefined ? tree.key : work.contentKey(operation, tree);
+      return mount !== undefined && tree !== undefined ? tree.key : work.contentKey(operation, source, tree);
     });
     const key = work.key({...parts, parent: parent.key});
     const result = await work.result({stage, step, key, parts, parent, inputs}, either);

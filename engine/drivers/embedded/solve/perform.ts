@@ -1,0 +1,110 @@
+import {mkdirSync} from 'node:fs';
+import {join} from 'node:path';
+import type {Plan} from '../../../plan/plan.js';
+import type {Operation, Source} from '../../../stages/graph.js';
+import type {Store} from '../../../store/store.js';
+import {temporaryPath} from '../../../store/store.js';
+import type {BuildRequest} from '../../driver.js';
+import type {BuildPlace} from '../build.js';
+import type {CopySource} from '../files/source-tree.js';
+import {openRuntime, type StepRuntime} from '../runtime/runtime.js';
+import {runStep} from '../runtime/run-step.js';
+import {contextOf} from './content-key.js';
+import {resolveMounts} from './resolve-mounts.js';
+import {sourceId, type StepJob} from './solver.js';
+import type {Tree} from './tree.js';
+
+export interface PerformTools {
+  readonly store: Store;
+  readonly plan: Plan;
+  readonly request: BuildRequest;
+  readonly place: BuildPlace;
+  readonly mountTree: (tree: Tree) => Promise<string>;
+}
+
+const runtimes = new WeakMap<Store, StepRuntime>();
+
+/** One runtime for all steps of this process. */
+function runtimeOf({store, place}: PerformTools): StepRuntime {
+  const known = runtimes.get(store);
+  if (known !== undefined) return known;
+  const workDirectory = temporaryPath(store);
+  mkdirSync(workDirectory, {recursive: true, mode: 0o700});
+  const runtime = openRuntime({workDirectory, cacheDirectory: join(store.root, 'filters'), rootless: place.rootless});
+  runtimes.set(store, runtime);
+  return runtime;
+}
+
+/**
+ * Does what a step says in the tree that is mounted, writable, at `root`. `empty`: nothing was there before. Rejects with
+ * the step's BuildError.
+ */
+export async function perform(
+  job: StepJob,
+  root: string,
+  empty: boolean,
+  tools: PerformTools,
+  signal: AbortSignal,
+): Promise<void> {
+  const {operation, config} = job.step;
+  const {place} = tools;
+  switch (operation.kind) {
+    case 'run':
+      return performRun(job, operation, root, tools, signal);
+    case 'copy':
+    case 'add':
+    case 'workdir': {
+      const {runFileStep} = await import('../files/step.js');
+      const source = operation.kind === 'workdir' ? undefined : await copySource(job, operation.source, tools);
+      const user = config.User ?? '';
+      await runFileStep(operation, {source, root, empty, user, time: epochOf(tools.request)}, signal);
+      return;
+    }
+    case 'config':
+      return;
+    default:
+      throw new Error(`unreachable: ${String(operation satisfies never)} ${String(place)}`);
+  }
+}
+
+async function performRun(
+  job: StepJob,
+  operation: Extract<Operation, {kind: 'run'}>,
+  root: string,
+  tools: PerformTools,
+  signal: AbortSignal,
+): Promise<void> {
+  const {step} = job;
+  const {plan, request, place} = tools;
+  const mounts = await resolveMounts(job, operation, tools);
+  const bindings = [...plan.graph.proxy, ...step.env];
+  const env = bindings.flatMap(({name, value}) => (value === undefined ? [] : [`${name}=${value}`]));
+  await runStep(
+    runtimeOf(tools),
+    {operation, env, user: step.config.User ?? '', workdir: step.config.WorkingDir ?? '/'},
+    {root},
+    mounts,
+    {
+      network: request.network,
+      extraHosts: request.extraHosts,
+      shmSize: request.shmSize,
+      ulimits: request.ulimits,
+      ...(request.stepTimeout !== undefined && {timeout: request.stepTimeout}),
+    },
+    (stream, text) => place.events.emit({type: 'step-log', step: step.id, stream, text}),
+    signal,
+  );
+}
+
+/** What COPY and ADD read, as a context or a mounted directory. */
+async function copySource(job: StepJob, source: Source, tools: PerformTools): Promise<CopySource> {
+  const tree = job.inputs.get(sourceId(source));
+  if (tree === undefined) return {kind: 'context', context: contextOf(tools.request, source)};
+  return {kind: 'directory', root: await tools.mountTree(tree)};
+}
+
+/** SOURCE_DATE_EPOCH given as a build argument. */
+export function epochOf(request: BuildRequest): {readonly seconds: number; readonly nanoseconds: number} | undefined {
+  const text = request.buildArgs.get('SOURCE_DATE_EPOCH');
+  return text === undefined || !/^\d+$/.test(text) ? undefined : {seconds: Number(text), nanoseconds: 0};
+}

@@ -1,0 +1,85 @@
+import {readFile} from 'node:fs/promises';
+import {join} from 'node:path';
+import {BuildError, hasErrno} from '../../../base/errors.js';
+import type {Mount, Operation} from '../../../stages/graph.js';
+import type {BuildRequest} from '../../driver.js';
+import type {StepMount} from '../runtime/step-mounts.js';
+import {contextOf} from './content-key.js';
+import type {PerformTools} from './perform.js';
+import {sourceId, type StepJob} from './solver.js';
+
+/** RUN's mounts with their sources looked up and the values of secrets read. Rejects with SECRET_NOT_FOUND. */
+export async function resolveMounts(
+  job: StepJob,
+  operation: Extract<Operation, {kind: 'run'}>,
+  tools: PerformTools,
+): Promise<readonly StepMount[]> {
+  const mounts: StepMount[] = [];
+  for (const mount of operation.mounts) {
+    const found = await resolveMount(job, mount, tools);
+    if (found !== undefined) mounts.push(found);
+  }
+  return mounts;
+}
+
+async function resolveMount(job: StepJob, mount: Mount, tools: PerformTools): Promise<StepMount | undefined> {
+  const {type, mode, uid, gid} = mount;
+  const target = mount.target ?? '';
+  switch (type) {
+    case 'bind':
+      return {type, target, root: await rootOf(job, mount, tools), path: mount.source, readOnly: mount.readOnly};
+    case 'cache': {
+      const store = join(tools.store.root, 'caches');
+      const initial =
+        mount.from === undefined || mount.from.kind === 'scratch'
+          ? undefined
+          : {root: await rootOf(job, mount, tools), path: mount.source, key: keyOf(job, mount)};
+      return {type, target, store, id: mount.id ?? target, sharing: mount.sharing, readOnly: mount.readOnly, mode, uid, gid, initial};
+    }
+    case 'tmpfs':
+      return {type, target, size: mount.size};
+    case 'secret': {
+      const value = await secretValue(mount, tools.request);
+      return value === undefined ? undefined : {type, target: mount.target, env: mount.env, value, mode, uid, gid};
+    }
+    case 'ssh': {
+      const agent = tools.request.ssh.get(mount.id ?? 'default');
+      if (agent !== undefined) return {type, target: mount.target, agent, mode, uid, gid};
+      if (!mount.required) return undefined;
+      throw new BuildError('SECRET_NOT_FOUND', `the step needs the SSH agent "${mount.id ?? 'default'}"`, {
+        remedy: `Give it with --ssh ${mount.id ?? 'default'}.`,
+      });
+    }
+    default:
+      throw new Error(`unreachable: ${String(type satisfies never)}`);
+  }
+}
+
+function keyOf(job: StepJob, {from}: Mount): string {
+  return (from && job.inputs.get(sourceId(from))?.key) ?? 'context';
+}
+
+async function rootOf(job: StepJob, mount: Mount, tools: PerformTools): Promise<string> {
+  const source = mount.from ?? {kind: 'main-context' as const};
+  const tree = job.inputs.get(sourceId(source));
+  return tree === undefined ? contextOf(tools.request, source).root : tools.mountTree(tree);
+}
+
+/** Undefined for one that is not given and not required. */
+async function secretValue(mount: Mount, request: BuildRequest): Promise<Uint8Array | undefined> {
+  const id = mount.id ?? '';
+  const source = request.secrets.get(id);
+  if (source?.kind === 'env') return Buffer.from(source.value);
+  if (source !== undefined) {
+    try {
+      return await readFile(source.path);
+    } catch (error) {
+      if (!hasErrno(error, 'ENOENT', 'EACCES', 'EISDIR', 'ENOTDIR')) throw error;
+      throw new BuildError('SECRET_NOT_FOUND', `the file of secret "${id}" cannot be read: ${source.path}`, {cause: error});
+    }
+  }
+  if (!mount.required) return undefined;
+  throw new BuildError('SECRET_NOT_FOUND', `the step needs the secret "${id}"`, {
+    remedy: `Give it with --secret id=${id},src=FILE or --secret id=${id},env=NAME.`,
+  });
+}

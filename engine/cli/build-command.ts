@@ -54,7 +54,7 @@ export async function buildCommand(
       past.estimate,
     );
     for (const message of job.notes) progress.emit({type: 'note', message});
-    const driver = await chooseDriver(flags.driver, terminal, signal);
+    const driver = await chooseDriver(flags.driver, storeRoot(flags.root, terminal), terminal, signal);
     const credentials = credentialsOf(terminal, redactor, signal);
     const plan = await completePlan(opened, driver, credentials, progress, signal);
     learnPlanSecrets(redactor, plan);

@@ -1,5 +1,4 @@
 import {homedir} from 'node:os';
-import {BuildError} from '../base/errors.js';
 import type {DockerEndpoint} from '../drivers/docker/endpoint.js';
 import type {Driver} from '../drivers/driver.js';
 import type {Terminal} from './terminal.js';
@@ -43,14 +42,18 @@ export async function reachableDaemon(
   return undefined;
 }
 
-/** The driver of `--driver`. */
-export async function chooseDriver(name: string, terminal: Terminal, signal: AbortSignal): Promise<Driver> {
+/** The driver of `--driver`: without a daemon that answers, `auto` is the embedded engine with its store at `root`. */
+export async function chooseDriver(
+  name: string,
+  root: string,
+  terminal: Terminal,
+  signal: AbortSignal,
+): Promise<Driver> {
   const endpoint = name === 'embedded' ? undefined : await reachableDaemon(terminal, name === 'docker', signal);
   if (endpoint !== undefined) {
     const {createDockerDriver} = await import('../drivers/docker/driver.js');
     return createDockerDriver(endpoint, {stdout: terminal.answerStream});
   }
-  throw new BuildError('DAEMON_UNREACHABLE', 'no Docker daemon answers', {
-    remedy: 'Start one (in a checkout of build-image: scripts/dockerd start), or name it with DOCKER_HOST.',
-  });
+  const {createEmbeddedDriver} = await import('../drivers/embedded/driver.js');
+  return createEmbeddedDriver({root, uid: terminal.uid, stdout: terminal.answerStream});
 }

@@ -43,7 +43,7 @@ async function withBaseImages(
   signal: AbortSignal,
 ): Promise<Plan> {
   try {
-    const driver = await chooseDriver(flags.driver, terminal, signal);
+    const driver = await chooseDriver(flags.driver, storeRoot(flags.root, terminal), terminal, signal);
     const nobody = () => Promise.resolve(undefined);
     return await completePlan(job, driver, nobody, {emit: () => undefined}, signal);
   } catch (error) {

@@ -1,15 +1,13 @@
-import {randomBytes} from 'node:crypto';
-import {lstatSync, mkdirSync} from 'node:fs';
+import {mkdirSync} from 'node:fs';
 import {join} from 'node:path';
 import type {Limiter} from '../../../base/concurrency.js';
 import {BuildError} from '../../../base/errors.js';
 import type {Plan} from '../../../plan/plan.js';
-import {copyRootMetadata, mountOverlay, unmountOverlay} from '../../../snapshot/overlay.js';
+import {adoptRoot, mountOverlay, unmountOverlay} from '../../../snapshot/overlay.js';
 import {withLock} from '../../../store/locks.js';
 import {writeRecord} from '../../../store/records.js';
 import {completeSnapshot, discardSnapshot, newSnapshot, snapshotFs} from '../../../store/snapshots.js';
-import {newMountPoint} from '../../../store/mounts.js';
-import type {Store} from '../../../store/store.js';
+import {newMountPoint, type Store} from '../../../store/store.js';
 import type {BuildRequest} from '../../driver.js';
 import type {BuildPlace} from '../build.js';
 import type {Lookup} from './lookup.js';
@@ -66,7 +64,7 @@ export function createRunner(
     };
     return (
       cached() ??
-      withLock(store, `step-${job.key}`, async () => cached() ?? limiter.run(() => run(job, signal), signal), signal)
+      withLock(store, `step-${job.key}`, signal, async () => cached() ?? limiter.run(() => run(job, signal), signal))
     );
   }
 
@@ -80,7 +78,7 @@ export function createRunner(
       try {
         const lowers = lowersOf(chain);
         const target = newMountPoint(store);
-        copyRootMetadata(lowers[0] ?? snapshot.fs, snapshot.fs);
+        if (lowers[0] !== undefined) adoptRoot(snapshot.fs, lowers[0]);
         mountOverlay({target, lowers, upper: snapshot.fs, work: snapshot.work, userXattrs: rootless});
         try {
           await perform(job, target, chain.length === 0, tools, signal);
@@ -137,6 +135,6 @@ export function createRunner(
     if (chain.length > 0) return [...chain].reverse().map((id) => snapshotFs(store, id));
     const empty = join(store.root, 'empty');
     mkdirSync(empty, {recursive: true, mode: 0o755});
-    return [lstatSync(empty).isDirectory() ? empty : join(store.root, randomBytes(4).toString('hex'))];
+    return [empty];
   }
 }

@@ -20,7 +20,7 @@ export interface BaseFlags {
   readonly progress: string;
 }
 
-/** `build-image base debian:bookworm`: an image out of Debian packages, into the daemon or a docker archive. */
+/** `build-image base debian:bookworm`: an image out of Debian packages, into the daemon, the embedded store or a docker archive. */
 export async function baseCommand(
   reference: string | undefined,
   flags: BaseFlags,
@@ -28,22 +28,25 @@ export async function baseCommand(
   signal: AbortSignal,
 ): Promise<number> {
   if (reference === undefined) throw new BuildError('USAGE', 'base needs a reference such as debian:bookworm');
-  const daemon = flags.output === undefined ? await daemonOf(terminal, signal) : undefined;
+  const root = storeRoot(flags.root, terminal);
+  const daemon = flags.output === undefined ? await daemonOf(flags.driver, terminal, signal) : undefined;
   const progress = await progressOf(flags.progress, terminal, createRedactor());
   try {
-    if (daemon !== undefined && flags.ifMissing === true && (await hasImage(daemon, reference, signal))) return 0;
+    const wanted = flags.ifMissing === true && flags.output === undefined;
+    if (wanted && (await isThere(daemon, root, reference, signal))) return 0;
     const {makeBase} = await import('../bases/debian.js');
     const base = await makeBase(
       {
         reference,
-        directory: join(storeRoot(flags.root, terminal), 'bases'),
+        directory: join(root, 'bases'),
         ...(flags.include !== undefined && {packages: flags.include.split(',').filter((name) => name !== '')}),
       },
       progress,
       signal,
     );
-    if (daemon === undefined) await writeArchive(base, resolve(terminal.directory, flags.output ?? ''), signal);
-    else await load(daemon, base, signal);
+    if (flags.output !== undefined) await writeArchive(base, resolve(terminal.directory, flags.output), signal);
+    else if (daemon !== undefined) await load(daemon, base, signal);
+    else await (await import('../drivers/embedded/import-base.js')).importBase(root, base, signal);
     progress.close();
     terminal.answer(`base      ${reference}  ${formatBytes(base.size)}  ${base.diffId}\n`);
     return 0;
@@ -55,11 +58,22 @@ export async function baseCommand(
   }
 }
 
-async function daemonOf(terminal: Terminal, signal: AbortSignal): Promise<Daemon> {
-  const endpoint = await reachableDaemon(terminal, true, signal);
+/** Undefined: the embedded engine gets it. */
+async function daemonOf(driver: string, terminal: Terminal, signal: AbortSignal): Promise<Daemon | undefined> {
+  const endpoint = driver === 'embedded' ? undefined : await reachableDaemon(terminal, driver === 'docker', signal);
+  if (endpoint === undefined) return undefined;
   const {openDaemon} = await import('../drivers/docker/daemon.js');
-  if (endpoint === undefined) throw new BuildError('DAEMON_UNREACHABLE', 'no Docker daemon answers');
   return openDaemon(endpoint, signal);
+}
+
+async function isThere(
+  daemon: Daemon | undefined,
+  root: string,
+  reference: string,
+  signal: AbortSignal,
+): Promise<boolean> {
+  if (daemon !== undefined) return hasImage(daemon, reference, signal);
+  return (await import('../drivers/embedded/import-base.js')).hasImage(root, reference, signal);
 }
 
 async function hasImage(daemon: Daemon, reference: string, signal: AbortSignal): Promise<boolean> {

@@ -63,7 +63,7 @@ export interface BuildRequest {
   /** Milliseconds. */
   readonly stepTimeout: number | undefined;
   /** Credentials for one registry host (`index.docker.io` for Docker Hub); never one host's for another. */
-  credentials(host: string): Promise<RegistryCredentials | undefined>;
+  readonly credentials: (host: string) => Promise<RegistryCredentials | undefined>;
   /** Stages whose files are read after the build (artifacts): built too, even where the target does not need them. */
   readonly keepStages: readonly number[];
 }

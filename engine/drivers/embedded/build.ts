@@ -1,14 +1,16 @@
-import {createLimiter} from '../../base/concurrency.js';
 import type {Plan} from '../../plan/plan.js';
 import type {EventSink} from '../../progress/events.js';
-import {openStore, closeStore} from '../../store/open.js';
-import {snapshotFs, syncSnapshots} from '../../store/snapshots.js';
+import type {Source} from '../../stages/graph.js';
+import {closeStore, openStore} from '../../store/open.js';
+import {snapshotFs} from '../../store/snapshots.js';
 import type {BuildRequest, StepOutcome} from '../driver.js';
-import {createLookup, NotCached} from './solve/lookup.js';
+import {createImageSource} from './images/open-source.js';
+import {sourceReference} from './images-of-build.js';
+import {createBaseTrees} from './solve/base-trees.js';
+import {createLookup} from './solve/lookup.js';
 import {solve} from './solve/solver.js';
-import type {Tree} from './solve/tree.js';
-
-export {NotCached};
+import {emptyTree, type Tree} from './solve/tree.js';
+import {stageChain, writeOutputs} from './write-outputs.js';
 
 /** What a build needs of the process it runs in. */
 export interface BuildPlace {
@@ -35,40 +37,43 @@ export interface BuildOutcome {
 
 /** Solves the plan and writes its outputs, in this process. Leaves no mount and no half-made snapshot. */
 export async function runBuild(plan: Plan, request: BuildRequest, place: BuildPlace): Promise<BuildOutcome> {
-  const {root, mayRun, events, signal} = place;
+  const {root, rootless, mayRun, events, signal} = place;
   const store = openStore(root, signal);
-  const limiter = createLimiter(request.jobs ?? Math.max(2, (await import('node:os')).availableParallelism()));
-  const lookup = createLookup(store, plan, request, events, signal);
-  const runner = mayRun ? (await import('./solve/runner.js')).createRunner(store, lookup, plan, request, place, limiter) : undefined;
+  const {credentials, pull} = request;
+  const images = createImageSource({store, events, pull, directory: '/', credentials});
+  const resolve = (source: Source) => images.resolve(sourceReference(source, request), plan.graph.platform, signal);
+  const bases = createBaseTrees({
+    store,
+    rootless,
+    mayUnpack: mayRun,
+    events,
+    signal,
+    resolve,
+  });
+  const lookup = createLookup(store, bases, request, events, signal);
+  const runner = mayRun
+    ? (await import('./solve/runner.js')).createRunner(store, lookup, plan, request, place)
+    : undefined;
   try {
     const solved = await solve(plan, request, runner ?? lookup, events, signal);
-    const {writeOutputs} = await import('./write-outputs.js');
-    const target = solved.trees.get(plan.graph.target);
-    const image =
-      target === undefined ? undefined : await writeOutputs(store, plan, request, target, place, runner?.mountTree);
+    const tree = solved.trees.get(plan.graph.target) ?? emptyTree;
+    const [first] = stageChain(plan);
+    const from = first?.base;
+    const base = from === undefined || from.kind === 'scratch' ? undefined : (await resolve(from)).config;
+    const image = await writeOutputs({store, plan, request, place, tree, base, mountTree: runner?.mountTree});
     const stages = new Map<number, readonly string[]>();
     for (const index of request.keepStages) {
-      const tree = solved.trees.get(index);
-      if (tree !== undefined) stages.set(index, await directoriesOf(tree));
+      const kept = solved.trees.get(index);
+      if (kept !== undefined) stages.set(index, await directoriesOf(kept));
     }
-    await runner?.settled();
-    return {manifestDigest: image?.manifestDigest, configDigest: image?.configDigest, steps: solved.steps, stages};
+    return {manifestDigest: image.manifestDigest, configDigest: image.configDigest, steps: solved.steps, stages};
   } finally {
     runner?.close();
+    await images.close();
     closeStore(store);
   }
 
   async function directoriesOf(tree: Tree): Promise<readonly string[]> {
     return [...(await tree.chain())].reverse().map((id) => snapshotFs(store, id));
-  }
-}
-
-/** Writes what the build made to the disk, so that it outlives the machine's next stop. */
-export async function keepOnDisk(root: string, snapshots: readonly string[], signal: AbortSignal): Promise<void> {
-  const store = openStore(root, signal);
-  try {
-    await syncSnapshots(store, snapshots);
-  } finally {
-    closeStore(store);
   }
 }

@@ -4,9 +4,10 @@ import {BuildError} from '../../base/errors.js';
 import type {Plan} from '../../plan/plan.js';
 import type {EventSink} from '../../progress/events.js';
 import type {BuildRequest, Built, Driver} from '../driver.js';
-import {type BuildOutcome, NotCached, runBuild} from './build.js';
+import {type BuildOutcome, runBuild} from './build.js';
 import {errorOf, type FromExecutor, type ToExecutor, wireRequest} from './protocol.js';
 import {readTree} from './read-tree.js';
+import {NotCached} from './solve/not-cached.js';
 
 export interface EmbeddedDriverOptions {
   /** The store, absolute. */
@@ -27,7 +28,7 @@ export function createEmbeddedDriver(options: EmbeddedDriverOptions): Driver {
   return {
     name: 'embedded',
     async imageConfigs(references, request, events, signal) {
-      const {imageConfigs} = await import('./images/image-configs.js');
+      const {imageConfigs} = await import('./image-configs.js');
       return imageConfigs(options.root, references, request, events, signal);
     },
     async build(plan, request, events, signal) {
@@ -66,7 +67,14 @@ async function buildAnywhere(
     const held: Parameters<EventSink['emit']>[0][] = [];
     try {
       const sink = {emit: (event: (typeof held)[number]) => void held.push(event)};
-      const outcome = await runBuild(plan, request, {root, rootless, mayRun: false, events: sink, stdout: write, signal});
+      const outcome = await runBuild(plan, request, {
+        root,
+        rootless,
+        mayRun: false,
+        events: sink,
+        stdout: write,
+        signal,
+      });
       for (const event of held) events.emit(event);
       return outcome;
     } catch (error) {
@@ -101,10 +109,9 @@ async function buildInExecutor(
             stdout?.write(message.bytes);
             return;
           case 'ask-credentials':
-            request.credentials(message.host).then(
-              (found) => send({type: 'credentials', id: message.id, found}),
-              reject,
-            );
+            request
+              .credentials(message.host)
+              .then((found) => send({type: 'credentials', id: message.id, found}), reject);
             return;
           case 'done':
             resolve(message.outcome);

@@ -15,8 +15,7 @@ export interface WireContext {
 }
 
 export type WireNamedContext =
-  | {readonly kind: 'directory'; readonly context: WireContext}
-  | Exclude<NamedContext, {readonly kind: 'directory'}>;
+  {readonly kind: 'directory'; readonly context: WireContext} | Exclude<NamedContext, {readonly kind: 'directory'}>;
 
 export type WireRequest = Omit<BuildRequest, 'context' | 'contexts' | 'credentials'> & {
   readonly context: WireContext;
@@ -31,7 +30,13 @@ export interface WireError {
 
 /** From the front to the executor. */
 export type ToExecutor =
-  | {readonly type: 'build'; readonly root: string; readonly rootless: boolean; readonly plan: Plan; readonly request: WireRequest}
+  | {
+      readonly type: 'build';
+      readonly root: string;
+      readonly rootless: boolean;
+      readonly plan: Plan;
+      readonly request: WireRequest;
+    }
   | {readonly type: 'credentials'; readonly id: number; readonly found: RegistryCredentials | undefined}
   | {readonly type: 'abort'};
 
@@ -45,12 +50,11 @@ export type FromExecutor =
   | {readonly type: 'failed'; readonly error: WireError};
 
 export function wireRequest(request: BuildRequest): WireRequest {
-  const {credentials: _, ...rest} = request;
   const contexts = [...request.contexts].map(([name, named]): [string, WireNamedContext] => [
     name,
     named.kind === 'directory' ? {kind: 'directory', context: wireContext(named.context)} : named,
   ]);
-  return {...rest, context: wireContext(request.context), contexts: new Map(contexts)};
+  return {...without(request, 'credentials'), context: wireContext(request.context), contexts: new Map(contexts)};
 }
 
 function wireContext({name, root, ignorePatterns, ignoreFile}: BuildContext): WireContext {
@@ -59,12 +63,18 @@ function wireContext({name, root, ignorePatterns, ignoreFile}: BuildContext): Wi
 
 export function wireError(error: unknown): WireError {
   if (error instanceof BuildError) {
-    const {cause: _, ...details} = error.details;
-    return {code: error.code, message: error.message, details};
+    // A cause may be anything, also what cannot cross.
+    return {code: error.code, message: error.message, details: without(error.details, 'cause')};
   }
   return {code: 'IO', message: `internal error of the executor: ${messageOf(error)}`, details: {}};
 }
 
 export function errorOf({code, message, details}: WireError): BuildError {
   return new BuildError(code, message, details);
+}
+
+function without<T extends object, K extends keyof T>(value: T, key: K): Omit<T, K> {
+  const copy: Partial<T> = {...value};
+  Reflect.deleteProperty(copy, key);
+  return copy as Omit<T, K>;
 }

@@ -66,7 +66,7 @@ function* entries(
 async function* content(real: string, size: number): AsyncGenerator<Uint8Array> {
   const descriptor = openSync(bytesOf(real), 'r');
   try {
-    for (let left = size; left > 0; ) {
+    for (let left = size; left > 0;) {
       const chunk = Buffer.allocUnsafe(Math.min(left, chunkSize));
       const got = readSync(descriptor, chunk, 0, chunk.length, null);
       if (got === 0) throw new BuildError('IO', `${quote(display(real))} became shorter while it was read`);

@@ -1,24 +1,37 @@
-import {BuildError} from '../../../base/errors.js';
+import {createHash} from 'node:crypto';
+import {BuildError, messageOf} from '../../../base/errors.js';
+import {createHasher, type Digest} from '../../../oci/digest.js';
+import {layerCompression} from '../../../oci/media-types.js';
 import type {EventSink} from '../../../progress/events.js';
-import type {Plan} from '../../../plan/plan.js';
+import {applyLayer} from '../../../snapshot/apply.js';
+import {decompress} from '../../../snapshot/decompress.js';
 import type {Source} from '../../../stages/graph.js';
+import {chainIdOf, readChain, writeChain} from '../../../store/layers.js';
+import {withLock} from '../../../store/locks.js';
+import {completeSnapshot, discardSnapshot, newSnapshot, snapshotChain, snapshotFs} from '../../../store/snapshots.js';
 import type {Store} from '../../../store/store.js';
-import type {BuildRequest} from '../../driver.js';
+import type {ImageLayer, ResolvedImage} from '../images/image-source.js';
+import {NotCached} from './not-cached.js';
 import {sourceId} from './solver.js';
 import {emptyTree, type Tree} from './tree.js';
 
-/** File systems that come from outside: base images and named contexts. */
+/** File systems that come from outside: base images and named contexts that are images. */
 export interface BaseTrees {
   tree(source: Source): Promise<Tree>;
 }
 
-export function createBaseTrees(
-  store: Store,
-  plan: Plan,
-  request: BuildRequest,
-  events: EventSink,
-  signal: AbortSignal,
-): BaseTrees {
+export interface BaseTreeParts {
+  readonly store: Store;
+  readonly rootless: boolean;
+  /** False: layers that were never unpacked are not unpacked; `chain` rejects with NotCached. */
+  readonly mayUnpack: boolean;
+  readonly events: EventSink;
+  readonly signal: AbortSignal;
+  /** The image behind a source. */
+  resolve(source: Source): Promise<ResolvedImage>;
+}
+
+export function createBaseTrees(parts: BaseTreeParts): BaseTrees {
   const known = new Map<string, Promise<Tree>>();
   return {
     tree(source) {
@@ -29,9 +42,102 @@ export function createBaseTrees(
     },
   };
 
-  function make(source: Source): Promise<Tree> {
-    void [store, plan, request, events, signal];
-    if (source.kind === 'scratch') return Promise.resolve(emptyTree);
-    return Promise.reject(new BuildError('UNSUPPORTED', `${sourceId(source)} cannot be read yet`));
+  async function make(source: Source): Promise<Tree> {
+    if (source.kind === 'scratch') return emptyTree;
+    const image = await parts.resolve(source);
+    let unpacked: Promise<readonly string[]> | undefined;
+    return {
+      // What the layers hold counts, not how they are compressed or what the image is called.
+      key: createHash('sha256')
+        .update(image.layers.map(({diffId}) => diffId).join())
+        .digest('hex'),
+      layers: image.layers.map((layer) => ({kind: 'base', image, layer})),
+      chain: () => (unpacked ??= unpack(parts, image)),
+    };
+  }
+}
+
+/** Ids of the snapshots that hold the image's layers, bottom first; those that are not there are made. */
+async function unpack(parts: BaseTreeParts, image: ResolvedImage): Promise<readonly string[]> {
+  const {store, mayUnpack, signal} = parts;
+  let chainId: Digest | undefined;
+  let top: string | undefined;
+  let fetched = false;
+  for (const layer of image.layers) {
+    const below = top;
+    const id: Digest = chainIdOf(chainId, layer.diffId);
+    chainId = id;
+    const known = readChain(store, id);
+    if (known === undefined && !mayUnpack) throw new NotCached(`layer ${layer.diffId}`);
+    if (known === undefined && !fetched) {
+      await image.fetch(signal);
+      fetched = true;
+    }
+    // Two builds that need the same layer: one unpacks it.
+    const make = (): string | Promise<string> => readChain(store, id) ?? unpackLayer(parts, image, layer, id, below);
+    top = known ?? (await withLock(store, `layer-${id.slice('sha256:'.length)}`, signal, make));
+  }
+  return top === undefined ? [] : (snapshotChain(store, top) ?? []);
+}
+
+async function unpackLayer(
+  parts: BaseTreeParts,
+  image: ResolvedImage,
+  layer: ImageLayer,
+  chainId: Digest,
+  below: string | undefined,
+): Promise<string> {
+  const {store, events} = parts;
+  const step = `layer ${layer.diffId}`;
+  events.emit({type: 'step-started', step, name: `[internal] unpack ${image.reference} ${layer.digest.slice(0, 19)}`});
+  const started = performance.now();
+  const seconds = (): number => (performance.now() - started) / 1000;
+  const snapshot = newSnapshot(store);
+  try {
+    await applyInto(parts, image, layer, snapshot.fs, below);
+    completeSnapshot(store, snapshot.id, {synced: false, parents: below === undefined ? [] : [below]});
+    writeChain(store, chainId, snapshot.id);
+    events.emit({type: 'step-done', step, seconds: seconds()});
+    return snapshot.id;
+  } catch (error) {
+    discardSnapshot(store, snapshot.id);
+    events.emit({type: 'step-done', step, seconds: seconds(), error: messageOf(error)});
+    throw error;
+  }
+}
+
+async function applyInto(
+  {store, rootless, signal}: BaseTreeParts,
+  image: ResolvedImage,
+  layer: ImageLayer,
+  directory: string,
+  below: string | undefined,
+): Promise<void> {
+  const compression = layerCompression(layer.mediaType);
+  if (compression === undefined) {
+    throw new BuildError('OCI_INVALID', `a layer of ${image.reference} is ${layer.mediaType}, which nobody can unpack`);
+  }
+  const lowers = below === undefined ? [] : [...(snapshotChain(store, below) ?? [])].reverse();
+  const hasher = createHasher();
+  const tar = hashed(decompress(image.open(layer, signal), compression, signal), hasher);
+  const options = {
+    directory,
+    lowers: lowers.map((id) => snapshotFs(store, id)),
+    prefix: rootless ? ('user.overlay.' as const) : ('trusted.overlay.' as const),
+    unprivileged: rootless,
+  };
+  await applyLayer(tar, options, signal);
+  if (hasher.digest() !== layer.diffId) {
+    throw new BuildError('DIGEST_MISMATCH', `a layer of ${image.reference} is not what the image's config says`);
+  }
+}
+
+async function* hashed(
+  source: AsyncIterable<Uint8Array>,
+  hasher: {update(chunk: Uint8Array): void},
+): AsyncGenerator<Uint8Array> {
+  for await (const chunk of source) {
+    hasher.update(chunk);
+    yield chunk;
   }
 }

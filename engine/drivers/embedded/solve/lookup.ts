@@ -1,20 +1,15 @@
 import {createHash} from 'node:crypto';
 import type {EventSink} from '../../../progress/events.js';
-import type {Plan} from '../../../plan/plan.js';
 import type {Operation, Source} from '../../../stages/graph.js';
 import {claimStep} from '../../../store/records.js';
 import type {Store} from '../../../store/store.js';
 import type {BuildRequest} from '../../driver.js';
-import {createBaseTrees, type BaseTrees} from './base-trees.js';
+import type {BaseTrees} from './base-trees.js';
 import {contextKey, treeContentKey} from './content-key.js';
+import {NotCached} from './not-cached.js';
 import type {Result, SolverWork, StepJob} from './solver.js';
 import type {KeyParts} from './step-parts.js';
 import type {Tree} from './tree.js';
-
-/** A step has to run, and this process only looks. */
-export class NotCached extends Error {
-  override readonly name = 'NotCached';
-}
 
 export interface Lookup extends SolverWork {
   readonly bases: BaseTrees;
@@ -25,16 +20,16 @@ export interface Lookup extends SolverWork {
 /** Finds what is in the store. Loads no native module and changes nothing but times of last use. */
 export function createLookup(
   store: Store,
-  plan: Plan,
+  bases: BaseTrees,
   request: BuildRequest,
   events: EventSink,
   signal: AbortSignal,
 ): Lookup {
-  const bases = createBaseTrees(store, plan, request, events, signal);
   const find = (job: StepJob): Result | undefined => {
     const claimed = claimStep(store, job.key);
     if (claimed === undefined || claimed.record.snapshot === null) return undefined;
-    return {snapshot: claimed.record.snapshot, cached: true, seconds: 0};
+    const {snapshot, created} = claimed.record;
+    return {snapshot, cached: true, seconds: 0, created};
   };
   return {
     bases,
@@ -42,7 +37,10 @@ export function createLookup(
     key,
     source: (source: Source) => bases.tree(source),
     async contentKey(operation: Operation, source: Source, tree: Tree | undefined) {
-      const known = tree === undefined ? await contextKey(store, operation, request, source, signal) : treeContentKey(store, operation, tree);
+      const known =
+        tree === undefined
+          ? await contextKey(store, operation, request, source, signal)
+          : treeContentKey(store, operation, tree);
       if (known === undefined) throw new NotCached('content of another stage');
       return known;
     },

@@ -10,6 +10,7 @@ import type {CopySource} from '../files/source-tree.js';
 import {openRuntime, type StepRuntime} from '../runtime/runtime.js';
 import {runStep} from '../runtime/run-step.js';
 import {contextOf} from './content-key.js';
+import {epochOf} from './epoch.js';
 import {resolveMounts} from './resolve-mounts.js';
 import {sourceId, type StepJob} from './solver.js';
 import type {Tree} from './tree.js';
@@ -47,7 +48,6 @@ export async function perform(
   signal: AbortSignal,
 ): Promise<void> {
   const {operation, config} = job.step;
-  const {place} = tools;
   switch (operation.kind) {
     case 'run':
       return performRun(job, operation, root, tools, signal);
@@ -57,13 +57,13 @@ export async function perform(
       const {runFileStep} = await import('../files/step.js');
       const source = operation.kind === 'workdir' ? undefined : await copySource(job, operation.source, tools);
       const user = config.User ?? '';
-      await runFileStep(operation, {source, root, empty, user, time: epochOf(tools.request)}, signal);
+      await runFileStep(operation, {source, root, empty, user, time: timeOf(tools.request)}, signal);
       return;
     }
     case 'config':
       return;
     default:
-      throw new Error(`unreachable: ${String(operation satisfies never)} ${String(place)}`);
+      throw new Error(`unreachable: ${String(operation satisfies never)}`);
   }
 }
 
@@ -103,8 +103,8 @@ async function copySource(job: StepJob, source: Source, tools: PerformTools): Pr
   return {kind: 'directory', root: await tools.mountTree(tree)};
 }
 
-/** SOURCE_DATE_EPOCH given as a build argument. */
-export function epochOf(request: BuildRequest): {readonly seconds: number; readonly nanoseconds: number} | undefined {
-  const text = request.buildArgs.get('SOURCE_DATE_EPOCH');
-  return text === undefined || !/^\d+$/.test(text) ? undefined : {seconds: Number(text), nanoseconds: 0};
+/** SOURCE_DATE_EPOCH: what a step makes has this time. */
+function timeOf(request: BuildRequest) {
+  const seconds = epochOf(request);
+  return seconds === undefined ? undefined : {seconds, nanoseconds: 0};
 }

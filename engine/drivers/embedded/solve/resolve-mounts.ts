@@ -34,7 +34,18 @@ async function resolveMount(job: StepJob, mount: Mount, tools: PerformTools): Pr
         mount.from === undefined || mount.from.kind === 'scratch'
           ? undefined
           : {root: await rootOf(job, mount, tools), path: mount.source, key: keyOf(job, mount)};
-      return {type, target, store, id: mount.id ?? target, sharing: mount.sharing, readOnly: mount.readOnly, mode, uid, gid, initial};
+      return {
+        type,
+        target,
+        store,
+        id: mount.id ?? target,
+        sharing: mount.sharing,
+        readOnly: mount.readOnly,
+        mode,
+        uid,
+        gid,
+        initial,
+      };
     }
     case 'tmpfs':
       return {type, target, size: mount.size};
@@ -75,7 +86,9 @@ async function secretValue(mount: Mount, request: BuildRequest): Promise<Uint8Ar
       return await readFile(source.path);
     } catch (error) {
       if (!hasErrno(error, 'ENOENT', 'EACCES', 'EISDIR', 'ENOTDIR')) throw error;
-      throw new BuildError('SECRET_NOT_FOUND', `the file of secret "${id}" cannot be read: ${source.path}`, {cause: error});
+      throw new BuildError('SECRET_NOT_FOUND', `the file of secret "${id}" cannot be read: ${source.path}`, {
+        cause: error,
+      });
     }
   }
   if (!mount.required) return undefined;

@@ -1,6 +1,7 @@
 import {mkdirSync} from 'node:fs';
+import {availableParallelism} from 'node:os';
 import {join} from 'node:path';
-import type {Limiter} from '../../../base/concurrency.js';
+import {createLimiter} from '../../../base/concurrency.js';
 import {BuildError} from '../../../base/errors.js';
 import type {Plan} from '../../../plan/plan.js';
 import {adoptRoot, mountOverlay, unmountOverlay} from '../../../snapshot/overlay.js';
@@ -18,8 +19,6 @@ import type {Tree} from './tree.js';
 export interface Runner extends SolverWork {
   /** A directory that shows a tree, read-only, until `close`. */
   mountTree(tree: Tree): Promise<string>;
-  /** What goes on in the background has ended. */
-  settled(): Promise<void>;
   /** Unmounts what is mounted. Idempotent. */
   close(): void;
 }
@@ -31,8 +30,8 @@ export function createRunner(
   plan: Plan,
   request: BuildRequest,
   place: BuildPlace,
-  limiter: Limiter,
 ): Runner {
+  const limiter = createLimiter(request.jobs ?? Math.max(2, availableParallelism()));
   const {events, rootless} = place;
   const running = new Map<string, Promise<Result>>();
   const mounted = new Map<string, Promise<string>>();
@@ -48,7 +47,6 @@ export function createRunner(
       return found;
     },
     mountTree,
-    settled: () => Promise.resolve(),
     close() {
       for (const target of targets.splice(0).reverse()) unmountOverlay(target);
     },
@@ -91,16 +89,17 @@ export function createRunner(
         throw error;
       }
       const seconds = (performance.now() - started) / 1000;
+      const created = new Date().toISOString();
       writeRecord(store, {
         key,
         stepIdentity: `${stage.label}\0${step.id}`,
         parts: {},
         snapshot: snapshot.id,
         seconds,
-        created: new Date().toISOString(),
+        created,
       });
       events.emit({type: 'step-done', step: step.id, seconds});
-      return {snapshot: snapshot.id, cached: false, seconds};
+      return {snapshot: snapshot.id, cached: false, seconds, created};
     } catch (error) {
       const seconds = (performance.now() - started) / 1000;
       const message = error instanceof Error ? error.message : String(error);

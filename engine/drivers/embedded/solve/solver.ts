@@ -5,12 +5,13 @@ import type {BuildRequest, StepOutcome} from '../../driver.js';
 import {partsOf, type KeyParts} from './step-parts.js';
 import {emptyTree, type Tree} from './tree.js';
 
-/** What a step made: a snapshot, or none where it changed no file system. */
+/** What a step made. */
 export interface Result {
   readonly snapshot: string;
   readonly cached: boolean;
-  readonly reason?: string;
   readonly seconds: number;
+  /** When the step that made it ended, ISO 8601. */
+  readonly created: string;
 }
 
 /** One step to be looked up or run. */
@@ -117,11 +118,11 @@ export async function solve(
     });
     const key = work.key({...parts, parent: parent.key});
     const result = await work.result({stage, step, key, parts, parent, inputs}, either);
-    const {cached, seconds, snapshot} = result;
+    const {cached, seconds, snapshot, created} = result;
     steps.push({step: step.id, name: step.name, stage: stage.label, line: step.line, cached, seconds});
     return {
       key,
-      layers: [...parent.layers, {kind: 'step', snapshot, below: parent.chain}],
+      layers: [...parent.layers, {kind: 'step', step: step.id, created, snapshot, below: parent.chain}],
       chain: async () => [...(await parent.chain()), snapshot],
     };
   }

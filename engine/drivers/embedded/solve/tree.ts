@@ -1,18 +1,19 @@
-import type {Digest} from '../../../oci/digest.js';
+import type {ImageLayer, ResolvedImage} from '../images/image-source.js';
 
-/** A layer of a base image, as its manifest and config have it. */
+/** A layer of a base image. */
 export interface BaseLayer {
   readonly kind: 'base';
-  readonly diffId: Digest;
-  readonly digest: Digest;
-  /** Bytes, compressed. */
-  readonly size: number;
-  readonly mediaType: string;
+  readonly image: ResolvedImage;
+  readonly layer: ImageLayer;
 }
 
 /** What one step of the build added. */
 export interface StepLayer {
   readonly kind: 'step';
+  /** Id of the step in its stage. */
+  readonly step: string;
+  /** When it was made, ISO 8601. */
+  readonly created: string;
   /** Id of the snapshot whose directory holds it. */
   readonly snapshot: string;
   /** Snapshots below it, bottom first. */

@@ -1,0 +1,17 @@
+import {BuildError} from '../../base/errors.js';
+import type {Source} from '../../stages/graph.js';
+import type {BuildRequest} from '../driver.js';
+
+/** What the image source is asked for where a step reads an image or a named context that is one. */
+export function sourceReference(source: Source, {contexts}: Pick<BuildRequest, 'contexts'>): string {
+  if (source.kind === 'image') return source.reference;
+  if (source.kind !== 'context') throw new BuildError('UNSUPPORTED', `${source.kind} is no image`);
+  const named = contexts.get(source.name);
+  if (named?.kind === 'image') return named.reference;
+  if (named?.kind === 'oci-layout') {
+    const tag = named.tag === undefined ? '' : `:${named.tag}`;
+    const digest = named.digest === undefined ? '' : `@${named.digest}`;
+    return `oci-layout://${named.path}${tag}${digest}`;
+  }
+  throw new BuildError('UNSUPPORTED', `the named context ${source.name} is no image`);
+}

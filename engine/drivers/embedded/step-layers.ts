@@ -1,0 +1,63 @@
+import {lstatSync} from 'node:fs';
+import {setImmediate} from 'node:timers/promises';
+import {createHasher} from '../../oci/digest.js';
+import {layerTar} from '../../snapshot/diff.js';
+import {readSnapshotDiff, type SnapshotDiff, writeSnapshotDiff} from '../../store/snapshot-diff.js';
+import {snapshotFs} from '../../store/snapshots.js';
+import type {Store} from '../../store/store.js';
+import type {StepLayer} from './solve/tree.js';
+
+/** What of a layer may vary over outputs. */
+export interface LayerForm {
+  readonly rootless: boolean;
+  /** `rewrite-timestamp`: SOURCE_DATE_EPOCH, seconds; later times become this one. */
+  readonly clamp: number | undefined;
+}
+
+/** Name of the form, for what is kept of it. */
+export const variantOf = ({clamp}: LayerForm): string => (clamp === undefined ? 'plain' : `at-${clamp}`);
+
+/**
+ * The layer of a step as an uncompressed tar, as BuildKit writes it: whole seconds, and of the extended attributes the
+ * capabilities. The same bytes for the same files.
+ */
+export async function stepTar(store: Store, layer: StepLayer, form: LayerForm): Promise<Generator<Buffer>> {
+  const lowers = [...(await layer.below())].reverse().map((id) => snapshotFs(store, id));
+  const [below] = lowers;
+  const root = below === undefined ? {mode: 0o755, uid: 0, gid: 0} : ownerOf(below);
+  return layerTar({
+    directory: snapshotFs(store, layer.snapshot),
+    lowers,
+    root,
+    prefix: form.rootless ? 'user.overlay.' : 'trusted.overlay.',
+    wholeSeconds: true,
+    xattrs: 'capability',
+    ...(form.clamp !== undefined && {clamp: form.clamp}),
+  });
+}
+
+function ownerOf(directory: string): {mode: number; uid: number; gid: number} {
+  const {mode, uid, gid} = lstatSync(directory);
+  return {mode: mode & 0o7777, uid, gid};
+}
+
+/** Digest and size of the layer of a step; read from its files once. */
+export async function stepDiff(
+  store: Store,
+  layer: StepLayer,
+  form: LayerForm,
+  signal: AbortSignal,
+): Promise<SnapshotDiff> {
+  const variant = variantOf(form);
+  const known = readSnapshotDiff(store, layer.snapshot, variant);
+  if (known !== undefined) return known;
+  const hasher = createHasher();
+  for (const chunk of await stepTar(store, layer, form)) {
+    signal.throwIfAborted();
+    hasher.update(chunk);
+    await setImmediate();
+  }
+  const diff = {diffId: hasher.digest(), size: hasher.size};
+  writeSnapshotDiff(store, layer.snapshot, variant, diff);
+  return diff;
+}

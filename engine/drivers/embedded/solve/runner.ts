@@ -18,7 +18,7 @@ import type {Tree} from './tree.js';
 
 export interface Runner extends SolverWork {
   /** A directory that shows a tree, read-only, until `close`. */
-  mountTree(tree: Tree): Promise<string>;
+  readonly mountTree: (tree: Tree) => Promise<string>;
   /** Unmounts what is mounted. Idempotent. */
   close(): void;
 }

@@ -2,6 +2,7 @@ import {Command, CommanderError} from 'commander';
 import {addBuildOptions, addSettingsOptions} from './build-options.js';
 import {cancellation} from './cancellation.js';
 import {reportFailure} from './failure.js';
+import {addStoreOptions} from './store-options.js';
 import {systemTerminal, type Terminal} from './terminal.js';
 import {version} from './version.js';
 
@@ -72,5 +73,28 @@ function program(terminal: Terminal, run: Run): Command {
     .option('--root <DIR>', 'where build-image keeps its store')
     .option('--progress <MODE>', 'auto, tty, plain, rawjson or quiet', 'auto')
     .action(run(async () => (await import('./base-command.js')).baseCommand));
+  addStoreCommands(root, run);
   return root;
+}
+
+/** The commands on the embedded engine's store; they take no path. */
+function addStoreCommands(root: Command, run: Run): void {
+  const plain =
+    <F>(action: (path: undefined, flags: F) => Promise<void>) =>
+    (flags: F) =>
+      action(undefined, flags);
+  addStoreOptions(root.command('images').description('the images in the store')).action(
+    plain(run(async () => (await import('./images-command.js')).imagesCommand)),
+  );
+  addStoreOptions(root.command('history').description('past builds, the newest first'))
+    .option('--last <N>', 'only so many')
+    .action(plain(run(async () => (await import('./history-command.js')).historyCommand)));
+  addStoreOptions(root.command('du').description('what the store takes on the disk'))
+    .option('-v, --verbose', 'every item')
+    .action(plain(run(async () => (await import('./du-command.js')).duCommand)));
+  addStoreOptions(root.command('prune').description('remove what nothing needs from the store'))
+    .option('--keep <SIZE>', 'and of the cache the least recently used, until SIZE is left (64m, 10g)')
+    .option('--older-than <AGE>', 'and of the cache what was not used for so long (12h, 30d)')
+    .option('--all', 'and the whole cache; tagged images stay')
+    .action(plain(run(async () => (await import('./prune-command.js')).pruneCommand)));
 }

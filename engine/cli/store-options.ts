@@ -1,0 +1,46 @@
+import type {Command} from 'commander';
+import {BuildError, quote} from '../base/errors.js';
+import {closeStore, openStore} from '../store/open.js';
+import type {Store} from '../store/store.js';
+import {parseDuration} from './flag-values.js';
+import {storeRoot} from './store-root.js';
+import type {Terminal} from './terminal.js';
+
+/** Flags that every command on the store has. */
+export interface StoreFlags {
+  readonly root?: string;
+  readonly json?: boolean;
+}
+
+const dayMs = 24 * 60 * 60 * 1000;
+const mostDays = 36_500;
+
+export function addStoreOptions(command: Command): Command {
+  return command
+    .option('--root <DIR>', 'where build-image keeps its store')
+    .option('--json', 'the answer as one JSON document');
+}
+
+/** `action` on the store that the flags name, which is closed afterwards. */
+export async function withStoreOf<T>(
+  flags: StoreFlags,
+  terminal: Terminal,
+  signal: AbortSignal,
+  action: (store: Store) => Promise<T> | T,
+): Promise<T> {
+  const store = openStore(storeRoot(flags.root, terminal), signal);
+  try {
+    return await action(store);
+  } finally {
+    closeStore(store);
+  }
+}
+
+/** `30d`, or what `parseDuration` reads, in milliseconds. */
+export function parseAge(text: string, flag: string): number {
+  const days = /^(\d+(?:\.\d+)?)d$/.exec(text)?.[1];
+  if (days === undefined) return parseDuration(text, flag);
+  const number = Number(days);
+  if (number <= 0 || number > mostDays) throw new BuildError('USAGE', `${flag} is out of range: ${quote(text)}`);
+  return Math.round(number * dayMs);
+}

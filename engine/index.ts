@@ -14,6 +14,8 @@ export type {Plan} from './plan/plan.js';
 export {planBuild, type PlanOptions} from './plan/plan-build.js';
 export {planReport, type PlanReport} from './plan/report.js';
 export type {BuildRequest, Built, Driver} from './drivers/driver.js';
+export {createDockerDriver, type DockerDriverOptions} from './drivers/docker/driver.js';
+export {resolveEndpoints, type DockerEndpoint} from './drivers/docker/endpoint.js';
 export type {BuildEvent, EventSink} from './progress/events.js';
 export type {Artifact} from './artifacts/artifact.js';
 export {build, type BuildOptions} from './job/build.js';

@@ -198,6 +198,7 @@ for (const [title, text] of big) {
   test(`1 MiB of ${title} is read in seconds`, (t) => {
     const start = performance.now();
     everything(text);
-    t.true(performance.now() - start < 8000);
+    // A second or two; several times that on a busy machine. What grows with the square takes hours.
+    t.true(performance.now() - start < 60_000);
   });
 }

@@ -15,7 +15,11 @@ test('on a real terminal the live view redraws in place, survives a resize and l
   if (!available(t, hasTmux(), 'tmux is not installed')) return;
   const socket = `build-image-test-${process.pid}`;
   const tmux = (...args: readonly string[]) =>
-    execFileSync('tmux', ['-L', socket, '-f', '/dev/null', ...args], {encoding: 'utf8'});
+    // The shell of a user who may not log in runs nothing.
+    execFileSync('tmux', ['-L', socket, '-f', '/dev/null', ...args], {
+      encoding: 'utf8',
+      env: {...process.env, SHELL: '/bin/sh'},
+    });
   const command = `${process.execPath} dist/test/helpers/live-view.js; echo ended; sleep 60`;
   const until = async (wanted: RegExp, history = 0) => {
     for (let tries = 0; tries < 100; tries++) {

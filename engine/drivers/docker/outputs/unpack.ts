@@ -104,7 +104,12 @@ async function makeDirectory(path: string): Promise<void> {
     await mkdir(path);
   } catch (error) {
     if (!hasErrno(error, 'EEXIST')) throw error;
-    if ((await lstat(path)).isDirectory()) return;
+    const found = await lstat(path);
+    if (found.isDirectory()) {
+      // One that an earlier output made unwritable; its own mode comes when all is in it.
+      if ((found.mode & 0o300) !== 0o300) await chmod(path, (found.mode & 0o777) | 0o700);
+      return;
+    }
     await rm(path);
     await mkdir(path);
   }

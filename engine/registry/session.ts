@@ -56,6 +56,9 @@ export function createSession(options: SessionOptions): Session {
   /** Endpoints that did not answer: not asked again where there is another. */
   const down = new Map<string, BuildError>();
 
+  /** Endpoints that have answered something: they speak the protocol. */
+  const answered = new Set<string>();
+
   const attempt = async (endpoint: Endpoint, repository: string, question: Question, signal: AbortSignal) => {
     try {
       return await exchange(endpoint, repository, question, signal);
@@ -82,6 +85,7 @@ export function createSession(options: SessionOptions): Session {
         insecure: endpoint.insecure,
         signal,
       });
+      answered.add(endpoint.base);
       if (response.status >= 200 && response.status < 300) return response;
       const again =
         response.status === 401 && round < 2 && (await authorizer.answer(endpoint, scope, response, signal));
@@ -94,6 +98,7 @@ export function createSession(options: SessionOptions): Session {
     repository: string,
     question: Question,
     use: (response: HttpResponse) => Promise<T>,
+    only: boolean,
     signal: AbortSignal,
   ): Promise<T> => {
     const {default: retry} = await import('p-retry');
@@ -109,12 +114,15 @@ export function createSession(options: SessionOptions): Session {
           }
         },
         {
-          retries: endpoint.mirror ? Math.min(1, retries) : retries,
+          retries: endpoint.mirror && !only ? Math.min(1, retries) : retries,
           minTimeout: backOff,
           maxTimeout: longestWait,
           randomize: true,
           signal,
-          shouldRetry: ({error}) => error instanceof TransientFailure && (error.retryAfter ?? 0) <= longestWait,
+          shouldRetry: ({error}) =>
+            error instanceof TransientFailure &&
+            (error.retryAfter ?? 0) <= longestWait &&
+            (only || answered.has(endpoint.base)),
           async onFailedAttempt({error, retriesLeft}) {
             const wait = error instanceof TransientFailure ? (error.retryAfter ?? 0) : 0;
             if (retriesLeft > 0 && wait > 0 && wait <= longestWait) await sleep(wait, undefined, {signal});
@@ -142,13 +150,16 @@ export function createSession(options: SessionOptions): Session {
       const all = endpointsOf(reference.domain, options);
       const up = all.filter(({base}) => !down.has(base));
       let last: unknown;
-      for (const [index, endpoint] of (up.length > 0 ? up : all).entries()) {
+      const asked = up.length > 0 ? up : all;
+      for (const [index, endpoint] of asked.entries()) {
         signal.throwIfAborted();
         try {
-          return await persist(endpoint, reference.path, question, use, signal);
+          // Where there is another place to ask, little patience is enough.
+          const only = index === asked.length - 1;
+          return await persist(endpoint, reference.path, question, use, only, signal);
         } catch (error) {
           if (!(error instanceof BuildError)) throw error;
-          const rest = (up.length > 0 ? up : all).slice(index + 1);
+          const rest = asked.slice(index + 1);
           if (!mayGoOn(endpoint, rest, error)) throw better(last, error);
           if (error.code === 'REGISTRY_UNREACHABLE') down.set(endpoint.base, error);
           if (endpoint.mirror && error.code !== 'NOT_FOUND') {

@@ -1,4 +1,10 @@
+import {execFileSync} from 'node:child_process';
 import {randomBytes} from 'node:crypto';
+import {once, setMaxListeners} from 'node:events';
+import {readFileSync} from 'node:fs';
+import {createServer} from 'node:https';
+import type {AddressInfo} from 'node:net';
+import {join} from 'node:path';
 import test, {type ExecutionContext} from 'ava';
 import {digestOf, type Digest} from '../../engine/oci/digest.js';
 import {mediaTypes} from '../../engine/oci/media-types.js';
@@ -11,8 +17,11 @@ import {
 } from '../../engine/registry/client.js';
 import {bytesOf, pushImage, sampleImage} from '../helpers/image.js';
 import {hasRegistry, pushBlob, pushManifest, recordingProxy, serve, startRegistry} from '../helpers/registry.js';
+import {temporaryDirectory} from '../helpers/temporary.js';
 
 const signal = new AbortController().signal;
+// Every test of this file at once listens to it.
+setMaxListeners(0, signal);
 const amd64 = {os: 'linux', architecture: 'amd64'};
 const arm64 = {os: 'linux', architecture: 'arm64'};
 
@@ -117,11 +126,10 @@ test('what is not there is named with its registry, repository and tag', async (
 
 test('a registry that does not answer is unreachable, at once', async (t) => {
   const start = Date.now();
-  const error = await t.throwsAsync(client(t).resolve(parseReference('127.0.0.1:1/app'), amd64, signal), {
-    code: 'REGISTRY_UNREACHABLE',
-  });
+  const resolving = client(t, {backOff: 60_000}).resolve(parseReference('127.0.0.1:1/app'), amd64, signal);
+  const error = await t.throwsAsync(resolving, {code: 'REGISTRY_UNREACHABLE'});
   t.regex(error.message, /127\.0\.0\.1:1/);
-  t.true(Date.now() - start < 2000);
+  t.true(Date.now() - start < 50_000, 'no second attempt');
 });
 
 const cutAt = [1, 65_536, 700_000];
@@ -210,6 +218,27 @@ test('a server that asks to wait for an hour is a refusal, with what to do', asy
   const resolving = client(t).resolve(parseReference(`${host}/app`), amd64, signal);
   const error = await t.throwsAsync(resolving, {code: 'REGISTRY_FAILED'});
   t.regex((error as {details?: {remedy?: string}}).details?.remedy ?? '', /rate limit/);
+});
+
+test('on loopback a registry behind TLS is found too, whatever its certificate', async (t) => {
+  const content = randomBytes(1000);
+  const directory = temporaryDirectory(t);
+  const [key, cert] = [join(directory, 'key.pem'), join(directory, 'certificate.pem')];
+  const subject = ['-subj', '/CN=other.example', '-days', '2', '-nodes'];
+  execFileSync('openssl', ['req', '-x509', '-newkey', 'rsa:2048', ...subject, '-keyout', key, '-out', cert], {
+    stdio: 'ignore',
+  });
+  const server = createServer({key: readFileSync(key), cert: readFileSync(cert)}, (_, response) =>
+    response.end(content),
+  );
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.teardown(() => void server.close());
+  const {port} = server.address() as AddressInfo;
+  const {reference, blob} = blobOf(`127.0.0.1:${port}`, content);
+  const registry = client(t);
+  t.deepEqual(await bytesOf(registry.blob(reference, blob, signal)), content);
+  await registry.close();
 });
 
 test('status 400 is not tried again', async (t) => {

@@ -16,10 +16,11 @@ import {
 } from 'node:fs';
 import {setImmediate} from 'node:timers/promises';
 import {quote} from '../../../base/errors.js';
+import {syscalls} from '../../../base/syscalls.js';
 import {writeFailure} from './destination.js';
 
 export interface LocalOptions {
-  /** Owners are kept; else everything belongs to the caller, and devices are left out. */
+  /** Owners are kept; else everything belongs to the caller, and devices and pipes are left out. */
   readonly root: boolean;
   /** Later times become this one, seconds since 1970. */
   readonly epoch?: number | undefined;
@@ -73,12 +74,13 @@ async function copyChildren(from: Buffer, to: Buffer, copying: Copying): Promise
 function copyOther(source: Buffer, target: Buffer, stats: BigIntStats, copying: Copying): void {
   if (stats.isSocket()) return;
   const device = stats.isCharacterDevice() || stats.isBlockDevice() || stats.isFIFO();
-  if (device) return;
+  if (device && !copying.root) return;
   const beside = Buffer.concat([target, Buffer.from('.build-image.tmp')]);
   rmSync(beside, {force: true});
   try {
     const first = stats.nlink > 1n ? copying.links.get(stats.ino) : undefined;
     if (first !== undefined) linkSync(first, beside);
+    else if (device) makeDevice(beside, stats);
     else if (stats.isSymbolicLink()) symlinkSync(readlinkSync(source, {encoding: 'buffer'}), beside);
     else copyFileSync(source, beside, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
     if (first === undefined) setAttributes(beside, stats, copying);
@@ -95,6 +97,13 @@ function copyOther(source: Buffer, target: Buffer, stats: BigIntStats, copying: 
     rmSync(beside, {force: true});
     throw error;
   }
+}
+
+function makeDevice(path: Buffer, {mode, rdev}: BigIntStats): void {
+  // glibc's gnu_dev_major and gnu_dev_minor
+  const major = Number(((rdev >> 8n) & 0xfffn) | ((rdev >> 32n) & 0xfffff000n));
+  const minor = Number((rdev & 0xffn) | ((rdev >> 12n) & 0xffffff00n));
+  syscalls().makeNode(path, Number(mode), major, minor);
 }
 
 function setAttributes(path: Buffer, stats: BigIntStats, {root, epoch}: LocalOptions): void {

@@ -16,6 +16,7 @@ import {Readable} from 'node:stream';
 import {gunzipSync, gzipSync} from 'node:zlib';
 import test, {type ExecutionContext} from 'ava';
 import {describeImage, type DescribedImage} from '../../../../engine/drivers/embedded/outputs/finished-image.js';
+import {copyTree} from '../../../../engine/drivers/embedded/outputs/local-directory.js';
 import {type OutputPlace, writeOutputs} from '../../../../engine/drivers/embedded/outputs/write-output.js';
 import type {Output} from '../../../../engine/drivers/driver.js';
 import {digestOf} from '../../../../engine/oci/digest.js';
@@ -264,6 +265,20 @@ test('the file system is written as a tar and into a directory', async (t) => {
   t.is(lstatSync(join(target, 'ü/名')).mtimeMs, 1_600_000_000_000, 'not after SOURCE_DATE_EPOCH');
   const names = execFileSync('tar', ['-tf', join(root, 'fs.tar')], {encoding: 'utf8', env: {LC_ALL: 'C.UTF-8'}});
   t.true(names.includes('bin/tool\n') && names.includes('etc/hard\n'));
+});
+
+test('devices and pipes are copied for root, and left out for others', async (t) => {
+  if (!available(t, process.getuid?.() === 0, 'root')) return;
+  const root = temporaryDirectory(t);
+  const from = join(root, 'from');
+  mkdirSync(from);
+  execFileSync('mknod', [join(from, 'null'), 'c', '1', '3']);
+  execFileSync('mkfifo', [join(from, 'pipe')]);
+  await copyTree(from, join(root, 'to'), {root: true}, signal);
+  t.is(lstatSync(join(root, 'to/null')).rdev, lstatSync(join(from, 'null')).rdev);
+  t.true(lstatSync(join(root, 'to/pipe')).isFIFO());
+  await copyTree(from, join(root, 'user'), {root: false}, signal);
+  t.deepEqual(readdirSync(join(root, 'user')), []);
 });
 
 test('times are clamped in a layer, and the rest stays byte for byte', async (t) => {

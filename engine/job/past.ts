@@ -1,5 +1,6 @@
 import type {Plan} from '../plan/plan.js';
 import type {PlanStep, Predict, Prediction} from '../plan/predict.js';
+import {planRedactor} from '../plan/secrets.js';
 import {planSteps} from '../plan/steps.js';
 import type {StepRecord} from '../progress/collect-steps.js';
 import type {Estimate} from '../progress/terminal.js';
@@ -17,15 +18,20 @@ type Job = Pick<PreparedJob, 'settings' | 'context' | 'dockerfile'>;
 
 const projectOf = ({context, dockerfile}: Job) => ({dockerfile: dockerfile.file, contextName: context.name});
 
-/** Key of each step by its id: the chain of texts above it in its stage. */
+/** Key of each step by its id: the chain of texts above it in its stage, secret values left out. */
 function keysOf(plan: Plan): ReadonlyMap<string, string> {
+  const {redact} = planRedactor(plan.graph);
   const keys = new Map<string, string>();
   for (const {id, stage, step} of planSteps(plan.graph)) {
     const label = stage.name ?? String(stage.index);
     const before = stage.steps[stage.steps.findIndex((each) => each.id === id) - 1]?.id ?? stage.fromId;
     keys.set(
       id,
-      stepKey(label, step === undefined ? undefined : keys.get(before), step?.text ?? JSON.stringify(stage.base)),
+      stepKey(
+        label,
+        step === undefined ? undefined : keys.get(before),
+        redact(step?.text ?? JSON.stringify(stage.base)),
+      ),
     );
   }
   return keys;
@@ -114,6 +120,7 @@ export async function rememberBuild(
 ): Promise<string | undefined> {
   const {driver, seconds, outcome} = build;
   const keys = keysOf(plan);
+  const {redact} = planRedactor(plan.graph);
   const byName = new Map(
     planSteps(plan.graph).flatMap(({id, step}) => (step === undefined ? [] : [[step.name, id] as const])),
   );
@@ -126,7 +133,8 @@ export async function rememberBuild(
     args: job.settings.buildArgs.map(({name, origin}) => ({name, origin})),
     steps: build.steps.flatMap(({name, line, cached, seconds: taken}) => {
       const key = keys.get(byName.get(name) ?? '');
-      return key === undefined ? [] : [{key, name, line, cached, seconds: taken}];
+      // A name shows the command, and that the values of its arguments.
+      return key === undefined ? [] : [{key, name: redact(name), line, cached, seconds: taken}];
     }),
   };
   const recorded = await recordBuild(root, record, new Date(), signal);

@@ -42,6 +42,20 @@ export async function reachableDaemon(
   return undefined;
 }
 
+/** The docker client's variable: 0 is the classic builder, 1 BuildKit; what the daemon has otherwise. */
+function builderOf({environment}: Terminal): 'auto' | 'buildkit' | 'classic' {
+  switch ((environment['DOCKER_BUILDKIT'] ?? '').toLowerCase()) {
+    case '0':
+    case 'false':
+      return 'classic';
+    case '1':
+    case 'true':
+      return 'buildkit';
+    default:
+      return 'auto';
+  }
+}
+
 /** The driver of `--driver`: without a daemon that answers, `auto` is the embedded engine with its store at `root`. */
 export async function chooseDriver(
   name: string,
@@ -52,7 +66,7 @@ export async function chooseDriver(
   const endpoint = name === 'embedded' ? undefined : await reachableDaemon(terminal, name === 'docker', signal);
   if (endpoint !== undefined) {
     const {createDockerDriver} = await import('../drivers/docker/driver.js');
-    return createDockerDriver(endpoint, {stdout: terminal.answerStream});
+    return createDockerDriver(endpoint, {stdout: terminal.answerStream, builder: builderOf(terminal)});
   }
   const {createEmbeddedDriver} = await import('../drivers/embedded/driver.js');
   return createEmbeddedDriver({root, uid: terminal.uid, stdout: terminal.answerStream});

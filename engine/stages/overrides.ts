@@ -6,9 +6,18 @@ import type {EnvOverride} from './options.js';
 
 const none: ReadonlyMap<string, string> = new Map();
 
-/** The name of an ENV as it is written, quotes gone; undefined where a variable computes it. */
+/**
+ * The name of an ENV as it is written, quotes gone; undefined where a variable computes it, and where it is no word: the
+ * stage's own reading refuses that with its position.
+ */
 export function plainKey(key: string, escape: '\\' | '`'): string | undefined {
-  return key.includes('$') ? undefined : expandWord(key, none, {escape});
+  if (key.includes('$')) return undefined;
+  try {
+    return expandWord(key, none, {escape});
+  } catch (error) {
+    if (error instanceof BuildError) return undefined;
+    throw error;
+  }
 }
 
 function declaredIn(stage: StageText, escape: '\\' | '`'): ReadonlySet<string> {

@@ -83,6 +83,11 @@ test(wrong, 'a variable without a value in FROM', {
   status: 2,
   says: [/^build-image: Dockerfile:2: /, /RELEASE/, /ARG RELEASE=|--build-arg/],
 });
+test(wrong, 'a name of ENV with a quote that is not closed', {
+  tree: {Dockerfile: 'FROM BASE\nENV A=1 "B=2\n'},
+  status: 2,
+  says: [/^build-image: Dockerfile:2: /, /not closed/],
+});
 test(wrong, 'a source of COPY that is not there', {
   tree: {
     Dockerfile: 'FROM BASE\nLABEL run=RUN\nCOPY setup.py \\\n     requirments.txt /app/\n',

@@ -1,4 +1,5 @@
-import {resolve} from 'node:path';
+import {readFile} from 'node:fs/promises';
+import {isAbsolute, relative, resolve, sep} from 'node:path';
 import type {Writable} from 'node:stream';
 import {text} from 'node:stream/consumers';
 import {BuildError, messageOf} from '../../../base/errors.js';
@@ -115,13 +116,27 @@ interface Sent {
 async function sentFiles(plan: Plan, {context}: BuildRequest, stage: number, signal: AbortSignal): Promise<Sent> {
   const dockerfileText = nameStages(plan, [stage]);
   let ignored = `${sentDockerfile}\n.dockerignore\n`;
+  let ignoreFileSent = false;
   for await (const entry of context.walk(signal)) {
     if (entry.type !== 'file') continue;
     if (isDockerfile(plan, context.root, entry.path) && (await contentOf(context, entry)) === dockerfileText) {
       return {dockerfile: entry.path, extra: []};
     }
     // One that is part of the context stays in it.
-    if (entry.path === '.dockerignore') ignored = `${await contentOf(context, entry)}\n${sentDockerfile}\n`;
+    if (entry.path === '.dockerignore') {
+      ignored = `${await contentOf(context, entry)}\n${sentDockerfile}\n`;
+      ignoreFileSent = true;
+    }
+  }
+  // The context's own Dockerfile that the ignore file leaves out: that takes it out again at the daemon, too.
+  const own = relative(context.root, resolve(plan.dockerfile.file));
+  const below = !isAbsolute(own) && own.split(sep)[0] !== '..';
+  if (below && ignoreFileSent && context.ignoreFile === '.dockerignore') {
+    const onDisk = await readFile(resolve(context.root, own), 'utf8').catch(() => undefined);
+    if (onDisk === dockerfileText) {
+      const path = own.split(sep).join('/');
+      return {dockerfile: path, extra: [{path, content: dockerfileText}]};
+    }
   }
   const extra = [
     {path: sentDockerfile, content: dockerfileText},

@@ -106,6 +106,7 @@ export function endLease(store: Store): void {
   const descriptor = held.descriptor;
   held.descriptor = undefined;
   held.claimed.clear();
+  held.snapshots.clear();
   held.locked = false;
   if (!held.shared) removeLease(store.root, store.lease);
   closeSync(descriptor);
@@ -201,7 +202,6 @@ export function removeStalePrunes(root: string): void {
 function waitForPrune(root: string): void {
   const directory = leaseDirectory(root);
   const started = performance.now();
-  const sleeper = new Int32Array(new SharedArrayBuffer(4));
   for (let delay = 1; ; delay = Math.min(delay * 2, 20)) {
     const running = namesIn(directory).filter((name) => name.startsWith(`${pruneName}.`) && isPruning(directory, name));
     if (running.length === 0) return;
@@ -212,7 +212,7 @@ function waitForPrune(root: string): void {
       });
     }
     // Synchronous on purpose: a prune decides within milliseconds.
-    Atomics.wait(sleeper, 0, 0, delay);
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, delay);
   }
 }
 

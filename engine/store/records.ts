@@ -5,7 +5,7 @@ import {BuildError, quote} from '../base/errors.js';
 import {hasBlob} from './blobs.js';
 import {attempt, readSmall, unlinkIfThere, writeWhole} from './files.js';
 import {claim} from './leases.js';
-import {snapshotChain} from './snapshots.js';
+import {claimedChain} from './snapshots.js';
 import {formatStepRecord, keyHex, parseStepRecord, type StepRecord} from './step-record.js';
 import {directoryOf, type Store, temporaryPath} from './store.js';
 
@@ -75,7 +75,7 @@ export function claimStep(store: Store, key: string): ClaimedStep | undefined {
   );
   // Looked at again: only what is there after the claim stays there.
   if (statSync(recordPath(store.root, key), {throwIfNoEntry: false}) === undefined) return undefined;
-  const chain = snapshot === null ? [] : snapshotChain(store, snapshot);
+  const chain = snapshot === null ? [] : claimedChain(store, snapshot);
   if (chain === undefined) return undefined;
   const {layer, ...rest} = record;
   return {record: layer !== undefined && hasBlob(store, layer.digest) ? record : rest, chain};

@@ -109,31 +109,43 @@ export function hasSnapshot(store: Store, id: string): boolean {
 /** True where the snapshot and all it lies on are there, and will be until the store is closed. */
 export function claimSnapshot(store: Store, id: string): boolean {
   claim(store, {kind: 'snapshot', id});
-  return isSnapshotId(id) && snapshotChain(store, id) !== undefined;
+  return claimedChain(store, id) !== undefined;
+}
+
+/** `snapshotChain` of a snapshot that has been claimed: what is found is remembered, since it stays. */
+export function claimedChain(store: Store, id: string): readonly string[] | undefined {
+  const found = new Map<string, readonly string[]>();
+  const chain = isSnapshotId(id) ? snapshotChain(store, id, found) : undefined;
+  if (chain !== undefined) for (const [each, parents] of found) store.held.snapshots.set(each, parents);
+  return chain;
 }
 
 /**
  * The snapshots that make a file system, bottom first, `id` last. Undefined where one is not there. One that lies there
- * twice counts where it is topmost.
+ * twice counts where it is topmost. Into `found` goes each with its parents.
  */
-export function snapshotChain(store: Store, id: string): readonly string[] | undefined {
+export function snapshotChain(
+  store: Store,
+  id: string,
+  found = new Map<string, readonly string[]>(),
+): readonly string[] | undefined {
   const chain: string[] = [];
   // Parents in reverse on a stack: depth first without recursion, top to bottom.
   const stack = [id];
-  const seen = new Set<string>();
   for (let next = stack.pop(); next !== undefined; next = stack.pop()) {
-    if (seen.has(next)) continue;
-    const info = readSnapshot(store.root, next);
-    if (info === undefined || seen.size > mostDepth) return undefined;
-    seen.add(next);
+    if (found.has(next)) continue;
+    const parents = store.held.snapshots.get(next) ?? readSnapshot(store.root, next)?.parents;
+    if (parents === undefined || found.size > mostDepth) return undefined;
+    found.set(next, parents);
     chain.push(next);
-    stack.push(...info.parents);
+    stack.push(...parents);
   }
   return chain.reverse();
 }
 
 /** Takes a snapshot out of the store; its files are deleted later. Nothing may be mounted on it any more. */
 export function discardSnapshot(store: Store, id: string): void {
+  store.held.snapshots.delete(id);
   moveToTrash(store, snapshotPath(store.root, id));
 }
 

@@ -24,6 +24,8 @@ export interface Held {
   readonly shared: boolean;
   readonly claimed: Set<string>;
   readonly directories: Set<string>;
+  /** Snapshots that were found after they had been claimed, themselves or through another, with their parents. */
+  readonly snapshots: Map<string, readonly string[]>;
 }
 
 /** What a worker thread needs to use the same store; plain data. */
@@ -64,7 +66,14 @@ export function newStore(root: string, lease: Lease, signal: AbortSignal, shared
     root,
     signal,
     lease,
-    held: {descriptor: undefined, locked: false, shared, claimed: new Set(), directories: new Set()},
+    held: {
+      descriptor: undefined,
+      locked: false,
+      shared,
+      claimed: new Set(),
+      directories: new Set(),
+      snapshots: new Map(),
+    },
   };
 }
 

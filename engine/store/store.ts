@@ -45,7 +45,8 @@ export type Room =
   | 'tmp'
   | 'trash'
   | 'locks'
-  | 'mounts';
+  | 'mounts'
+  | 'contents';
 
 /** For the worker threads of this process; the store must stay open as long as they use it. */
 export function shareStore(store: Store): SharedStore {

@@ -7,6 +7,7 @@ import type {BuildRequest, StepOutcome} from '../driver.js';
 import {createImageSource} from './images/open-source.js';
 import {sourceReference} from './images-of-build.js';
 import {createBaseTrees} from './solve/base-trees.js';
+import {createContentKeys} from './solve/content-key.js';
 import {createLookup} from './solve/lookup.js';
 import {solve} from './solve/solver.js';
 import {emptyTree, type Tree} from './solve/tree.js';
@@ -50,17 +51,20 @@ export async function runBuild(plan: Plan, request: BuildRequest, place: BuildPl
     signal,
     resolve,
   });
-  const lookup = createLookup(store, bases, request, events, signal);
-  const runner = mayRun
-    ? (await import('./solve/runner.js')).createRunner(store, lookup, plan, request, place)
-    : undefined;
+  const mounts = mayRun ? (await import('./solve/tree-mounts.js')).createTreeMounts(store, rootless) : undefined;
+  const contents = createContentKeys({store, request, signal, mountTree: mounts?.mount});
+  const lookup = createLookup(store, bases, contents, events);
+  const runner =
+    mounts === undefined
+      ? undefined
+      : (await import('./solve/runner.js')).createRunner({store, lookup, contents, mounts, plan, request, place});
   try {
     const solved = await solve(plan, request, runner ?? lookup, events, signal);
     const tree = solved.trees.get(plan.graph.target) ?? emptyTree;
     const [first] = stageChain(plan);
     const from = first?.base;
     const base = from === undefined || from.kind === 'scratch' ? undefined : (await resolve(from)).config;
-    const image = await writeOutputs({store, plan, request, place, tree, base, mountTree: runner?.mountTree});
+    const image = await writeOutputs({store, plan, request, place, tree, base, mountTree: mounts?.mount});
     const stages = new Map<number, readonly string[]>();
     for (const index of request.keepStages) {
       const kept = solved.trees.get(index);
@@ -68,7 +72,8 @@ export async function runBuild(plan: Plan, request: BuildRequest, place: BuildPl
     }
     return {manifestDigest: image.manifestDigest, configDigest: image.configDigest, steps: solved.steps, stages};
   } finally {
-    runner?.close();
+    contents.close();
+    mounts?.close();
     await images.close();
     closeStore(store);
   }

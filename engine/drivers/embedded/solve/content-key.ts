@@ -2,54 +2,122 @@ import {createHash} from 'node:crypto';
 import {join} from 'node:path';
 import {BuildError} from '../../../base/errors.js';
 import type {BuildContext} from '../../../context/context.js';
-import {contextDigests} from '../../../context/digest.js';
-import type {Operation, Source} from '../../../stages/graph.js';
+import {canonicalJson, type KeyPart} from '../../../plan/cache-key.js';
+import type {Mount, Operation, Source} from '../../../stages/graph.js';
+import {readContent, writeContent} from '../../../store/contents.js';
 import type {Store} from '../../../store/store.js';
 import type {BuildRequest} from '../../driver.js';
-import {cleanComponents} from '../files/byte-path.js';
-import {compileWildcard, hasWildcard} from '../files/wildcard.js';
+import {type SourceDigest, sourceDigests} from '../files/digests.js';
+import {fetchSources, type Fetched, isRemote} from '../files/remote-source.js';
+import type {TransferOperation} from '../files/step.js';
+import {NotCached} from './not-cached.js';
 import type {Tree} from './tree.js';
 
-type Digests = ReadonlyMap<string, string>;
-const digestsOf = new WeakMap<BuildContext, Promise<Digests>>();
+/** More files than this are one part of the key, not one each: nobody reads such a list. */
+const mostParts = 5000;
 
-/**
- * Key of what a step reads of the build context: path, type, mode and content of every file that its sources name. Times
- * do not count. Files that were not touched since the last build are not read again.
- */
-export async function contextKey(
-  store: Store,
-  operation: Operation,
-  request: BuildRequest,
-  source: Source,
-  signal: AbortSignal,
-): Promise<unknown> {
-  if (operation.kind !== 'copy' && operation.kind !== 'add') return null;
-  const context = contextOf(request, source);
-  const paths = operation.sources.filter((path) => !/^[a-z][a-z0-9+.-]*:\/\/|^git@/i.test(path));
-  if (paths.length === 0) return null;
-  const digests = await (digestsOf.get(context) ?? remember(store, context, signal));
-  const hash = createHash('sha256');
-  for (const path of paths) {
-    const selects = selector(path);
-    for (const [name, digest] of digests) if (selects(name)) hash.update(`${name}\0${digest}\0`);
-    hash.update('\0');
+/** What COPY and ADD read, as parts of their keys; what was fetched for it is kept until `close`. */
+export interface ContentKeys {
+  of(
+    operation: Operation,
+    source: Source,
+    mount: Mount | undefined,
+    tree: Tree | undefined,
+  ): Promise<readonly KeyPart[]>;
+  fetched(operation: TransferOperation): readonly Fetched[] | undefined;
+  close(): void;
+}
+
+export interface ContentKeyParts {
+  readonly store: Store;
+  readonly request: BuildRequest;
+  readonly signal: AbortSignal;
+  /** Shows a tree as a directory; undefined: this process does not, and what it does not know is `NotCached`. */
+  readonly mountTree: ((tree: Tree) => Promise<string>) | undefined;
+}
+
+export function createContentKeys({store, request, signal, mountTree}: ContentKeyParts): ContentKeys {
+  const fetchedOf = new Map<Operation, readonly Fetched[]>();
+  const closers: (() => void)[] = [];
+  return {
+    fetched: (operation) => fetchedOf.get(operation),
+    async of(asked, source, mount, tree) {
+      const operation = mount === undefined ? asked : copyOf(mount);
+      if (operation.kind !== 'copy' && operation.kind !== 'add') return [];
+      const fetched = await fetch(operation);
+      if (tree === undefined) {
+        const context = contextOf(request, source);
+        const options = {cacheFile: checksumFile(store, context), fetched};
+        return partsOf(await sourceDigests(operation, {kind: 'context', context}, options, signal));
+      }
+      const key = createHash('sha256')
+        .update(canonicalJson([tree.key, [...operation.sources], [...operation.excludes], operation.parents]))
+        .digest('hex');
+      const known = readContent(store, key);
+      if (known !== undefined) return [{kind: 'content', name: '/', value: known}];
+      if (mountTree === undefined) throw new NotCached('content of another stage');
+      const root = await mountTree(tree);
+      const digests = await sourceDigests(
+        operation,
+        {kind: 'directory', root},
+        {cacheFile: undefined, fetched},
+        signal,
+      );
+      const digest = digestOf(digests);
+      writeContent(store, key, digest);
+      return [{kind: 'content', name: '/', value: digest}];
+    },
+    close() {
+      for (const close of closers.splice(0)) close();
+    },
+  };
+
+  async function fetch(operation: TransferOperation): Promise<readonly Fetched[]> {
+    const known = fetchedOf.get(operation);
+    if (known !== undefined) return known;
+    if (operation.kind === 'copy' || !operation.sources.some(isRemote)) return [];
+    // What is fetched is wanted again by the step itself: only the process that may run it fetches.
+    if (mountTree === undefined) throw new NotCached('what ADD fetches');
+    const sources = await fetchSources(operation, signal);
+    closers.push(sources.close);
+    fetchedOf.set(operation, sources.all);
+    return sources.all;
   }
+}
+
+/** A bind mount reads what a COPY of its source would. */
+function copyOf({source}: Mount): TransferOperation {
+  return {
+    kind: 'copy',
+    source: {kind: 'main-context'},
+    sources: [source === '' ? '/' : source],
+    destination: '/',
+    files: [],
+    chown: undefined,
+    chmod: undefined,
+    link: false,
+    parents: false,
+    excludes: [],
+    checksum: undefined,
+    keepGitDir: false,
+    unpack: undefined,
+  };
+}
+
+function partsOf(digests: readonly SourceDigest[]): readonly KeyPart[] {
+  if (digests.length > mostParts) return [{kind: 'content', name: '/', value: digestOf(digests)}];
+  return digests.map(({path, digest}) => ({kind: 'content', name: path, value: digest}));
+}
+
+function digestOf(digests: readonly SourceDigest[]): string {
+  const hash = createHash('sha256');
+  for (const {path, digest} of digests) hash.update(`${path}\0${digest}\0`);
   return hash.digest('hex');
 }
 
-function remember(store: Store, context: BuildContext, signal: AbortSignal): Promise<Digests> {
-  const reading = readDigests(store, context, signal);
-  digestsOf.set(context, reading);
-  return reading;
-}
-
-async function readDigests(store: Store, context: BuildContext, signal: AbortSignal): Promise<Digests> {
-  const name = createHash('sha256').update(context.root).digest('hex').slice(0, 16);
-  const digests = new Map<string, string>();
-  const options = {cacheFile: join(store.root, 'checksums', name)};
-  for await (const {path, digest} of contextDigests(context, options, signal)) digests.set(path, digest);
-  return digests;
+/** Digests of files by inode and time, one file a directory. */
+function checksumFile(store: Store, {root}: BuildContext): string {
+  return join(store.root, 'checksums', createHash('sha256').update(root).digest('hex').slice(0, 16));
 }
 
 /** The build context, or the directory of a named one. */
@@ -58,19 +126,4 @@ export function contextOf({context, contexts}: BuildRequest, source: Source): Bu
   const named = source.kind === 'context' ? contexts.get(source.name) : undefined;
   if (named?.kind === 'directory') return named.context;
   throw new BuildError('UNSUPPORTED', 'this source is no directory');
-}
-
-/** Whether a path of the context is what a source names, or lies below it. */
-function selector(source: string): (path: string) => boolean {
-  const components = cleanComponents(source);
-  const tests = components.map((part) => (hasWildcard(part) ? compileWildcard(part) : (name: string) => name === part));
-  return (path) => {
-    const names = path.split('/');
-    return names.length >= tests.length && tests.every((test, index) => test(names[index] ?? ''));
-  };
-}
-
-/** Key of what a step reads of another stage or image. */
-export function treeContentKey(_store: Store, _operation: Operation, tree: Tree): unknown {
-  return tree.key;
 }

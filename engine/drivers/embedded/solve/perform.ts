@@ -9,18 +9,19 @@ import type {BuildPlace} from '../build.js';
 import type {CopySource} from '../files/source-tree.js';
 import {openRuntime, type StepRuntime} from '../runtime/runtime.js';
 import {runStep} from '../runtime/run-step.js';
-import {contextOf} from './content-key.js';
+import {type ContentKeys, contextOf} from './content-key.js';
 import {epochOf} from './epoch.js';
 import {resolveMounts} from './resolve-mounts.js';
 import {sourceId, type StepJob} from './solver.js';
-import type {Tree} from './tree.js';
+import type {TreeMounts} from './tree-mounts.js';
 
 export interface PerformTools {
   readonly store: Store;
   readonly plan: Plan;
   readonly request: BuildRequest;
   readonly place: BuildPlace;
-  readonly mountTree: (tree: Tree) => Promise<string>;
+  readonly mounts: TreeMounts;
+  readonly contents: ContentKeys;
 }
 
 const runtimes = new WeakMap<Store, StepRuntime>();
@@ -57,7 +58,10 @@ export async function perform(
       const {runFileStep} = await import('../files/step.js');
       const source = operation.kind === 'workdir' ? undefined : await copySource(job, operation.source, tools);
       const user = config.User ?? '';
-      await runFileStep(operation, {source, root, empty, user, time: timeOf(tools.request)}, signal);
+      const fetched = operation.kind === 'workdir' ? undefined : tools.contents.fetched(operation);
+      const time = timeOf(tools.request);
+      const options = {source, root, empty, user, time, ...(fetched !== undefined && {fetched})};
+      await runFileStep(operation, options, signal);
       return;
     }
     case 'config':
@@ -100,7 +104,7 @@ async function performRun(
 async function copySource(job: StepJob, source: Source, tools: PerformTools): Promise<CopySource> {
   const tree = job.inputs.get(sourceId(source));
   if (tree === undefined) return {kind: 'context', context: contextOf(tools.request, source)};
-  return {kind: 'directory', root: await tools.mountTree(tree)};
+  return {kind: 'directory', root: await tools.mounts.mount(tree)};
 }
 
 /** SOURCE_DATE_EPOCH: what a step makes has this time. */

@@ -73,7 +73,7 @@ function keyOf(job: StepJob, {from}: Mount): string {
 async function rootOf(job: StepJob, mount: Mount, tools: PerformTools): Promise<string> {
   const source = mount.from ?? {kind: 'main-context' as const};
   const tree = job.inputs.get(sourceId(source));
-  return tree === undefined ? contextOf(tools.request, source).root : tools.mountTree(tree);
+  return tree === undefined ? contextOf(tools.request, source).root : tools.mounts.mount(tree);
 }
 
 /** Undefined for one that is not given and not required. */

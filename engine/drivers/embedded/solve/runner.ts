@@ -1,42 +1,26 @@
-import {mkdirSync} from 'node:fs';
 import {availableParallelism} from 'node:os';
-import {join} from 'node:path';
 import {createLimiter} from '../../../base/concurrency.js';
 import {BuildError} from '../../../base/errors.js';
-import type {Plan} from '../../../plan/plan.js';
+import {canonicalJson, type KeyPart} from '../../../plan/cache-key.js';
 import {adoptRoot, mountOverlay, unmountOverlay} from '../../../snapshot/overlay.js';
 import {withLock} from '../../../store/locks.js';
 import {writeRecord} from '../../../store/records.js';
-import {completeSnapshot, discardSnapshot, newSnapshot, snapshotFs} from '../../../store/snapshots.js';
-import {newMountPoint, type Store} from '../../../store/store.js';
-import type {BuildRequest} from '../../driver.js';
-import type {BuildPlace} from '../build.js';
+import {completeSnapshot, discardSnapshot, newSnapshot} from '../../../store/snapshots.js';
+import {newMountPoint} from '../../../store/store.js';
 import type {Lookup} from './lookup.js';
 import {perform, type PerformTools} from './perform.js';
 import type {Result, SolverWork, StepJob} from './solver.js';
-import type {Tree} from './tree.js';
 
-export interface Runner extends SolverWork {
-  /** A directory that shows a tree, read-only, until `close`. */
-  readonly mountTree: (tree: Tree) => Promise<string>;
-  /** Unmounts what is mounted. Idempotent. */
-  close(): void;
+export interface RunnerParts extends PerformTools {
+  readonly lookup: Lookup;
 }
 
 /** Runs steps, each over an overlay of what it starts from; what it leaves becomes a snapshot of the store. */
-export function createRunner(
-  store: Store,
-  lookup: Lookup,
-  plan: Plan,
-  request: BuildRequest,
-  place: BuildPlace,
-): Runner {
+export function createRunner(parts: RunnerParts): SolverWork {
+  const {store, lookup, plan, request, place, mounts} = parts;
   const limiter = createLimiter(request.jobs ?? Math.max(2, availableParallelism()));
   const {events, rootless} = place;
   const running = new Map<string, Promise<Result>>();
-  const mounted = new Map<string, Promise<string>>();
-  const targets: string[] = [];
-  const tools: PerformTools = {store, plan, request, place, mountTree};
 
   return {
     ...lookup,
@@ -45,10 +29,6 @@ export function createRunner(
       const found = running.get(job.key) ?? resultOf(job, signal);
       running.set(job.key, found);
       return found;
-    },
-    mountTree,
-    close() {
-      for (const target of targets.splice(0).reverse()) unmountOverlay(target);
     },
   };
 
@@ -74,12 +54,12 @@ export function createRunner(
       const chain = await parent.chain();
       const snapshot = newSnapshot(store);
       try {
-        const lowers = lowersOf(chain);
+        const lowers = mounts.lowers(chain);
         const target = newMountPoint(store);
         if (lowers[0] !== undefined) adoptRoot(snapshot.fs, lowers[0]);
         mountOverlay({target, lowers, upper: snapshot.fs, work: snapshot.work, userXattrs: rootless});
         try {
-          await perform(job, target, chain.length === 0, tools, signal);
+          await perform(job, target, chain.length === 0, parts, signal);
         } finally {
           unmountOverlay(target);
         }
@@ -93,7 +73,7 @@ export function createRunner(
       writeRecord(store, {
         key,
         stepIdentity: `${stage.label}\0${step.id}`,
-        parts: {},
+        parts: recordedParts(job.parts),
         snapshot: snapshot.id,
         seconds,
         created,
@@ -113,27 +93,11 @@ export function createRunner(
     const {file, text} = plan.dockerfile;
     return error.with({file, source: text, range: step.range});
   }
+}
 
-  function mountTree(tree: Tree): Promise<string> {
-    const found = mounted.get(tree.key) ?? mountNow(tree);
-    mounted.set(tree.key, found);
-    return found;
-  }
-
-  async function mountNow(tree: Tree): Promise<string> {
-    const lowers = lowersOf(await tree.chain());
-    if (lowers.length === 1) return lowers[0] ?? '';
-    const target = newMountPoint(store);
-    mountOverlay({target, lowers, userXattrs: rootless});
-    targets.push(target);
-    return target;
-  }
-
-  /** Directories topmost first; an empty one where there is nothing. */
-  function lowersOf(chain: readonly string[]): readonly string[] {
-    if (chain.length > 0) return [...chain].reverse().map((id) => snapshotFs(store, id));
-    const empty = join(store.root, 'empty');
-    mkdirSync(empty, {recursive: true, mode: 0o755});
-    return [empty];
-  }
+/** As the record keeps them: a text for each part, by kind and name. */
+function recordedParts(parts: readonly KeyPart[]): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    parts.map(({kind, name, value}) => [`${kind} ${name}`, typeof value === 'string' ? value : canonicalJson(value)]),
+  );
 }

@@ -1,8 +1,9 @@
 import type {EventSink} from '../../../progress/events.js';
+import {cacheKey, type KeyPart} from '../../../plan/cache-key.js';
 import type {Plan} from '../../../plan/plan.js';
-import type {Operation, Source, Stage, StageStep} from '../../../stages/graph.js';
+import type {Mount, Operation, Source, Stage, StageStep} from '../../../stages/graph.js';
 import type {BuildRequest, StepOutcome} from '../../driver.js';
-import {partsOf, type KeyParts} from './step-parts.js';
+import {partsOf} from './step-parts.js';
 import {emptyTree, type Tree} from './tree.js';
 
 /** What a step made. */
@@ -19,7 +20,7 @@ export interface StepJob {
   readonly stage: Stage;
   readonly step: StageStep;
   readonly key: string;
-  readonly parts: KeyParts;
+  readonly parts: readonly KeyPart[];
   readonly parent: Tree;
   /** Trees of other stages and images that the step reads, by `sourceId`. */
   readonly inputs: ReadonlyMap<string, Tree>;
@@ -29,12 +30,15 @@ export interface StepJob {
 export interface SolverWork {
   /** A base image or a named context as a tree. */
   source(source: Source): Promise<Tree>;
-  /** Key of the content that COPY and ADD read. */
-  contentKey(operation: Operation, source: Source, tree: Tree | undefined): Promise<unknown>;
+  /** What COPY and ADD read, and a bind mount of a directory, as parts of the key. */
+  contentParts(
+    operation: Operation,
+    source: Source,
+    mount: Mount | undefined,
+    tree: Tree | undefined,
+  ): Promise<readonly KeyPart[]>;
   /** The step's result, out of the store or by running it. */
   result(job: StepJob, signal: AbortSignal): Promise<Result>;
-  /** Key of parts. */
-  key(parts: KeyParts): string;
 }
 
 export interface Solved {
@@ -91,10 +95,13 @@ export async function solve(
     return tree;
   };
   const sourceTree = (source: Source): Promise<Tree> | undefined => {
-    if (source.kind === 'main-context') return undefined;
+    if (source.kind === 'main-context' || isDirectory(source)) return undefined;
     if (source.kind === 'scratch') return Promise.resolve(emptyTree);
     return source.kind === 'stage' ? stageTree(source.index) : work.source(source);
   };
+
+  const isDirectory = (source: Source): boolean =>
+    source.kind === 'context' && request.contexts.get(source.name)?.kind === 'directory';
 
   async function solveStage(stage: Stage): Promise<Tree> {
     // What later steps read is begun at once, not when its reader's turn has come.
@@ -111,12 +118,19 @@ export async function solve(
 
   async function solveStep(stage: Stage, step: StageStep, parent: Tree): Promise<Tree> {
     const inputs = new Map<string, Tree>();
-    const parts = await partsOf(step, graph, request, async (source, operation, mount) => {
+    const found = await partsOf(step, graph, request, async (source, operation, mount) => {
       const tree = await sourceTree(source);
       if (tree !== undefined) inputs.set(sourceId(source), tree);
-      return mount !== undefined && tree !== undefined ? tree.key : work.contentKey(operation, source, tree);
+      // A mounted stage or image counts as a whole, a directory by what is in it.
+      if (mount !== undefined && tree !== undefined) return [{kind: 'input', name: sourceId(source), value: tree.key}];
+      return work.contentParts(operation, source, mount, tree);
     });
-    const key = work.key({...parts, parent: parent.key});
+    for (const source of step.reads) {
+      const tree = await sourceTree(source);
+      if (tree !== undefined) inputs.set(sourceId(source), tree);
+    }
+    const parts: readonly KeyPart[] = [...found, {kind: 'input', name: 'before', value: parent.key}];
+    const key = cacheKey(parts);
     const result = await work.result({stage, step, key, parts, parent, inputs}, either);
     const {cached, seconds, snapshot, created} = result;
     steps.push({step: step.id, name: step.name, stage: stage.label, line: step.line, cached, seconds});

@@ -1,14 +1,10 @@
-import type {Binding, Mount, Operation, Source, StageGraph, StageStep} from '../../../stages/graph.js';
+import type {KeyPart, KeyValue} from '../../../plan/cache-key.js';
+import type {Mount, Operation, Source, StageGraph, StageStep} from '../../../stages/graph.js';
 import type {BuildRequest} from '../../driver.js';
-
-/** Parts of a step's key by name, each a value that JSON can hold. Compared part by part to say why a key changed. */
-export type KeyParts = Readonly<Record<string, unknown>>;
+import {epochOf} from './epoch.js';
 
 /** Changes whenever the same parts would give another file system. */
 const recipe = 1;
-
-const valuesOf = (bindings: readonly Binding[]): Readonly<Record<string, string>> =>
-  Object.fromEntries(bindings.flatMap(({name, value}) => (value === undefined ? [] : [[name, value] as const])));
 
 /** The network RUN gets: the instruction's own, else the request's. */
 export function networkOf(
@@ -18,59 +14,70 @@ export function networkOf(
   return operation.network === 'default' ? request.network : operation.network;
 }
 
+/** Keys of what a step reads: a whole tree for a mount, the selected files for COPY and ADD. */
+export type SourceKeys = (
+  source: Source,
+  operation: Operation,
+  mount: Mount | undefined,
+) => Promise<readonly KeyPart[]>;
+
 /**
- * What decides the result of a step beside the tree it starts from. `sourceKey` gives the key of what is read: content of
- * files for COPY and ADD, the whole source for a mount. Secrets count by their ids, proxies, hosts' names and times not
- * at all.
+ * What decides the result of a step beside the tree it starts from. Secrets count by their ids; proxies, names of hosts
+ * and times do not count.
  */
 export async function partsOf(
   step: StageStep,
   graph: StageGraph,
   request: BuildRequest,
-  sourceKey: (source: Source, operation: Operation, mount: Mount | undefined) => Promise<unknown>,
-): Promise<KeyParts> {
+  sourceKeys: SourceKeys,
+): Promise<readonly KeyPart[]> {
   const {operation, config} = step;
-  const platform = graph.platform;
+  const parts: KeyPart[] = [setting('recipe', recipe)];
+  const add = (...more: readonly KeyPart[]): void => void parts.push(...more);
   switch (operation.kind) {
     case 'run': {
-      const mounts = [];
-      for (const mount of operation.mounts) {
+      add({kind: 'platform', name: 'platform', value: {...graph.platform}});
+      add({kind: 'instruction', name: 'RUN', value: [...operation.argv]});
+      if (operation.script !== undefined) add(setting('script', {...operation.script}));
+      for (const {name, value} of step.env) if (value !== undefined) add({kind: 'env', name, value});
+      add(setting('USER', config.User ?? ''), setting('WORKDIR', config.WorkingDir ?? '/'));
+      add(setting('network', networkOf(operation, request)), setting('security', operation.security));
+      add(setting('hosts', [...request.extraHosts]));
+      for (const [index, mount] of operation.mounts.entries()) {
         const {from, ...rest} = mount;
-        mounts.push({...rest, from: from === undefined ? null : await sourceKey(from, operation, mount)});
+        add({
+          kind: 'mount',
+          name: `${index} ${mount.target ?? mount.id ?? ''}`,
+          value: rest,
+        });
+        // What a cache holds is not part of what the step is.
+        if (from !== undefined && mount.type === 'bind') add(...(await sourceKeys(from, operation, mount)));
       }
-      return {
-        recipe,
-        platform,
-        operation: 'run',
-        argv: operation.argv,
-        script: operation.script ?? null,
-        env: valuesOf(step.env),
-        user: config.User ?? '',
-        workdir: config.WorkingDir ?? '/',
-        mounts,
-        network: networkOf(operation, request),
-        security: operation.security,
-        hosts: request.extraHosts,
-      };
+      return unique(parts);
     }
     case 'copy':
     case 'add': {
       const {kind, source, sources, files, ...flags} = operation;
-      return {
-        recipe,
-        platform,
-        operation: kind,
-        sources,
-        files,
-        flags,
-        content: await sourceKey(source, operation, undefined),
-      };
+      add({kind: 'instruction', name: kind.toUpperCase(), value: [...sources]});
+      add(setting('flags', flags));
+      for (const {name, content} of files) add(setting(`<<${name}`, content));
+      add(...(await sourceKeys(source, operation, undefined)));
+      return unique(parts);
     }
     case 'workdir':
-      return {recipe, operation: 'workdir', path: operation.path};
+      add({kind: 'instruction', name: 'WORKDIR', value: operation.path});
+      add(setting('USER', config.User ?? ''), setting('SOURCE_DATE_EPOCH', epochOf(request) ?? null));
+      return parts;
     case 'config':
-      return {recipe, operation: 'config'};
+      return parts;
     default:
       throw new Error(`unreachable: ${String(operation satisfies never)}`);
   }
+}
+
+const setting = (name: string, value: KeyValue): KeyPart => ({kind: 'setting', name, value});
+
+/** Two mounts of one source, or one source named twice, are one part. */
+function unique(parts: readonly KeyPart[]): readonly KeyPart[] {
+  return [...new Map(parts.map((part) => [`${part.kind}\0${part.name}`, part])).values()];
 }

@@ -1,0 +1,49 @@
+import {mkdirSync} from 'node:fs';
+import {join} from 'node:path';
+import {mountOverlay, unmountOverlay} from '../../../snapshot/overlay.js';
+import {snapshotFs} from '../../../store/snapshots.js';
+import {newMountPoint, type Store} from '../../../store/store.js';
+import type {Tree} from './tree.js';
+
+/** Trees as directories, read-only, until `close`. */
+export interface TreeMounts {
+  readonly mount: (tree: Tree) => Promise<string>;
+  /** Directories of a chain of snapshots, topmost first; an empty one where there is none. */
+  readonly lowers: (chain: readonly string[]) => readonly string[];
+  /** Unmounts everything. Idempotent. */
+  readonly close: () => void;
+}
+
+export function createTreeMounts(store: Store, rootless: boolean): TreeMounts {
+  const mounted = new Map<string, Promise<string>>();
+  const targets: string[] = [];
+
+  function lowers(chain: readonly string[]): readonly string[] {
+    if (chain.length > 0) return [...chain].reverse().map((id) => snapshotFs(store, id));
+    const empty = join(store.root, 'empty');
+    mkdirSync(empty, {recursive: true, mode: 0o755});
+    return [empty];
+  }
+
+  async function mountNow(tree: Tree): Promise<string> {
+    const directories = lowers(await tree.chain());
+    // One directory is the tree itself, but for what an overlay marks: a bottom layer has nothing to delete.
+    if (directories.length === 1) return directories[0] ?? '';
+    const target = newMountPoint(store);
+    mountOverlay({target, lowers: directories, userXattrs: rootless});
+    targets.push(target);
+    return target;
+  }
+
+  return {
+    lowers,
+    mount(tree) {
+      const found = mounted.get(tree.key) ?? mountNow(tree);
+      mounted.set(tree.key, found);
+      return found;
+    },
+    close() {
+      for (const target of targets.splice(0).reverse()) unmountOverlay(target);
+    },
+  };
+}

@@ -11,7 +11,7 @@ import {createContentKeys} from './solve/content-key.js';
 import {createLookup} from './solve/lookup.js';
 import {solve} from './solve/solver.js';
 import {emptyTree, type Tree} from './solve/tree.js';
-import {stageChain, writeOutputs} from './write-outputs.js';
+import {finishBuild, stageChain} from './write-outputs.js';
 
 /** What a build needs of the process it runs in. */
 export interface BuildPlace {
@@ -64,7 +64,7 @@ export async function runBuild(plan: Plan, request: BuildRequest, place: BuildPl
     const [first] = stageChain(plan);
     const from = first?.base;
     const base = from === undefined || from.kind === 'scratch' ? undefined : (await resolve(from)).config;
-    const image = await writeOutputs({store, plan, request, place, tree, base, mountTree: mounts?.mount});
+    const image = await finishBuild({store, plan, request, place, tree, base, mountTree: mounts?.mount});
     const stages = new Map<number, readonly string[]>();
     for (const index of request.keepStages) {
       const kept = solved.trees.get(index);

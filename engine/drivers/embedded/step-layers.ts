@@ -1,7 +1,7 @@
 import {lstatSync} from 'node:fs';
 import {setImmediate} from 'node:timers/promises';
 import {createHasher} from '../../oci/digest.js';
-import {layerTar} from '../../snapshot/diff.js';
+import {type DiffOptions, layerTar} from '../../snapshot/diff.js';
 import {readSnapshotDiff, type SnapshotDiff, writeSnapshotDiff} from '../../store/snapshot-diff.js';
 import {snapshotFs} from '../../store/snapshots.js';
 import type {Store} from '../../store/store.js';
@@ -22,10 +22,14 @@ export const variantOf = ({clamp}: LayerForm): string => (clamp === undefined ? 
  * capabilities. The same bytes for the same files.
  */
 export async function stepTar(store: Store, layer: StepLayer, form: LayerForm): Promise<Generator<Buffer>> {
+  return layerTar(await stepDiffOptions(store, layer, form));
+}
+
+export async function stepDiffOptions(store: Store, layer: StepLayer, form: LayerForm): Promise<DiffOptions> {
   const lowers = [...(await layer.below())].reverse().map((id) => snapshotFs(store, id));
   const [below] = lowers;
   const root = below === undefined ? {mode: 0o755, uid: 0, gid: 0} : ownerOf(below);
-  return layerTar({
+  return {
     directory: snapshotFs(store, layer.snapshot),
     lowers,
     root,
@@ -33,7 +37,7 @@ export async function stepTar(store: Store, layer: StepLayer, form: LayerForm): 
     wholeSeconds: true,
     xattrs: 'capability',
     ...(form.clamp !== undefined && {clamp: form.clamp}),
-  });
+  };
 }
 
 function ownerOf(directory: string): {mode: number; uid: number; gid: number} {

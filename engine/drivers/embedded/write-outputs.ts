@@ -1,24 +1,30 @@
 import {BuildError} from '../../base/errors.js';
 import type {ImageConfig} from '../../oci/config.js';
 import {type Digest, digestOf} from '../../oci/digest.js';
-import {layerMediaType, mediaTypes} from '../../oci/media-types.js';
 import {renderManifest} from '../../oci/manifest.js';
+import {layerMediaType, mediaTypes} from '../../oci/media-types.js';
 import {formatReference, parseReference, withDefaultTag} from '../../oci/reference.js';
+import {renderImageConfig} from '../../oci/render-config.js';
 import type {Plan} from '../../plan/plan.js';
 import type {Stage} from '../../stages/graph.js';
 import {writeBlob} from '../../store/blobs.js';
 import {chainIdOf, readChain, writeChain} from '../../store/layers.js';
 import type {Store} from '../../store/store.js';
 import {writeTag} from '../../store/tags.js';
-import type {BuildRequest} from '../driver.js';
+import type {BuildRequest, Output} from '../driver.js';
 import type {BuildPlace} from './build.js';
-import {imageConfigOf, type BuiltStage, type StepLayer as StepTime} from './outputs/image-config.js';
+import {compressionOf, finishedLayer} from './layer-blobs.js';
+import {describeImage} from './outputs/finished-image.js';
+import {type BuiltStage, imageConfigOf, type StepLayer as StepTime} from './outputs/image-config.js';
+import {writeOutputs} from './outputs/write-output.js';
 import {epochOf} from './solve/epoch.js';
-import type {Tree, TreeLayer} from './solve/tree.js';
+import {NotCached} from './solve/not-cached.js';
+import type {Tree} from './solve/tree.js';
 import {type LayerForm, stepDiff} from './step-layers.js';
 
 export interface WrittenImage {
   readonly configDigest: Digest;
+  /** Undefined where only the store has the image: its layers are not compressed before somebody wants them. */
   readonly manifestDigest: Digest | undefined;
 }
 
@@ -27,9 +33,9 @@ export interface OutputParts {
   readonly plan: Plan;
   readonly request: BuildRequest;
   readonly place: BuildPlace;
-  /** Trees of the stages that the target is built on, the target last. */
+  /** The target's file system. */
   readonly tree: Tree;
-  /** Config of the image that the first of them starts from; undefined: scratch. */
+  /** Config of the image that the first of its stages starts from; undefined: scratch. */
   readonly base: ImageConfig | undefined;
   /** Shows a tree as a directory; undefined where this process mounts nothing. */
   readonly mountTree: ((tree: Tree) => Promise<string>) | undefined;
@@ -46,68 +52,126 @@ export function stageChain(plan: Plan): readonly Stage[] {
   return chain;
 }
 
-/** Makes the image's config, writes every output of the request, and the tags. */
-export async function writeOutputs(parts: OutputParts): Promise<WrittenImage> {
-  const {store, plan, request, place, tree, base} = parts;
-  const {signal} = place;
-  const epoch = epochOf(request);
-  const form: LayerForm = {rootless: place.rootless, clamp: undefined};
+/** The image, its tags in the store, and every output of the request. */
+export async function finishBuild(parts: OutputParts): Promise<WrittenImage> {
+  const {request} = parts;
+  const plain = await describe(parts, undefined);
+  const others = request.outputs.filter(({type}) => type !== 'image');
+  const named = request.outputs.flatMap(({type, attributes}) =>
+    type === 'image' ? (attributes['name'] ?? '').split(',').filter((name) => name !== '') : [],
+  );
+  if (others.length === request.outputs.length && others.length > 0) {
+    const digests = await writeOthers(parts, others);
+    return {configDigest: plain.configDigest, manifestDigest: digests[0]};
+  }
+  const tags = [...request.tags, ...named];
+  if (tags.length > 0) await tagImage(parts, plain, tags);
+  const [manifestDigest] = await writeOthers(parts, others);
+  return {configDigest: plain.configDigest, manifestDigest};
+}
+
+interface Described {
+  readonly config: ImageConfig;
+  readonly configBytes: Buffer;
+  readonly configDigest: Digest;
+  readonly layers: readonly {readonly mediaType: string; readonly digest: Digest; readonly size: number}[];
+}
+
+/** Config and layers in the form that the store has, or with every time clamped. */
+async function describe(
+  {store, plan, request, place, tree, base}: OutputParts,
+  clamp: number | undefined,
+): Promise<Described> {
+  const form: LayerForm = {rootless: place.rootless, clamp};
   const times = new Map<string, StepTime>();
-  const described: {readonly diffId: Digest; readonly size: number; readonly layer: TreeLayer}[] = [];
+  const layers: {readonly mediaType: string; readonly digest: Digest; readonly size: number}[] = [];
+  let chainId: Digest | undefined;
   for (const layer of tree.layers) {
     if (layer.kind === 'base') {
-      described.push({diffId: layer.layer.diffId, size: layer.layer.size, layer});
+      const {mediaType, digest, size, diffId} = layer.layer;
+      layers.push({mediaType, digest, size});
+      chainId = chainIdOf(chainId, diffId);
       continue;
     }
-    const diff = await stepDiff(store, layer, form, signal);
-    described.push({...diff, layer});
-    times.set(layer.step, {diffId: diff.diffId, created: layer.created});
+    const {diffId, size} = await stepDiff(store, layer, form, place.signal);
+    layers.push({mediaType: layerMediaType('none'), digest: diffId, size});
+    times.set(layer.step, {diffId, created: layer.created});
+    chainId = chainIdOf(chainId, diffId);
+    // An image that starts from this one finds its layers unpacked already.
+    if (clamp === undefined && readChain(store, chainId) === undefined) writeChain(store, chainId, layer.snapshot);
   }
-  rememberLayers(store, described);
   const chain = stageChain(plan).map((stage): BuiltStage => ({stage, layers: times}));
-  const config = imageConfigOf(chain, base, {labels: request.labels, epoch});
-  const configBytes = Buffer.from(JSON.stringify(config));
-  const configDigest = digestOf(configBytes);
+  const config = imageConfigOf(chain, base, {labels: request.labels, epoch: epochOf(request)});
+  const configBytes = renderImageConfig(config);
+  return {config, configBytes, configDigest: digestOf(configBytes), layers};
+}
+
+async function tagImage({store, plan, tree}: OutputParts, image: Described, tags: readonly string[]): Promise<void> {
+  const {configBytes, configDigest, layers} = image;
   await writeBlob(store, once(configBytes), {digest: configDigest, size: configBytes.length});
   const manifest = renderManifest({
     schemaVersion: 2,
     mediaType: mediaTypes.ociManifest,
     config: {mediaType: mediaTypes.ociConfig, digest: configDigest, size: configBytes.length},
-    layers: described.map(({diffId, size, layer}) =>
-      layer.kind === 'base'
-        ? {mediaType: layer.layer.mediaType, digest: layer.layer.digest, size: layer.layer.size}
-        : {mediaType: layerMediaType('none'), digest: diffId, size},
-    ),
+    layers,
   });
   const manifestDigest = digestOf(manifest);
-  if (request.outputs.length > 0 && request.outputs.some(({type}) => type !== 'image')) {
-    throw new BuildError('UNSUPPORTED', 'the embedded engine writes images only');
+  await writeBlob(store, once(manifest), {digest: manifestDigest, size: manifest.length});
+  const snapshots = await tree.chain();
+  for (const tag of tags) {
+    writeTag(store, {
+      reference: formatReference(withDefaultTag(parseReference(tag))),
+      manifestDigest,
+      configDigest,
+      platform: plan.graph.platform,
+      created: new Date().toISOString(),
+      snapshots,
+    });
   }
-  if (request.tags.length > 0) {
-    await writeBlob(store, once(manifest), {digest: manifestDigest, size: manifest.length});
-    const snapshots = await tree.chain();
-    for (const tag of request.tags) {
-      writeTag(store, {
-        reference: formatReference(withDefaultTag(parseReference(tag))),
-        manifestDigest,
-        configDigest,
-        platform: plan.graph.platform,
-        created: new Date().toISOString(),
-        snapshots,
-      });
-    }
-  }
-  return {configDigest, manifestDigest: undefined};
 }
 
-/** An image that starts from this one finds its layers unpacked already. */
-function rememberLayers(store: Store, layers: readonly {readonly diffId: Digest; readonly layer: TreeLayer}[]): void {
-  let chainId: Digest | undefined;
-  for (const {diffId, layer} of layers) {
-    chainId = chainIdOf(chainId, diffId);
-    if (layer.kind === 'step' && readChain(store, chainId) === undefined) writeChain(store, chainId, layer.snapshot);
+/** Manifest digests of the layouts and archives that were written. */
+async function writeOthers(parts: OutputParts, outputs: readonly Output[]): Promise<readonly Digest[]> {
+  const {store, request, place, tree, mountTree} = parts;
+  const {signal} = place;
+  const epoch = epochOf(request);
+  const digests: Digest[] = [];
+  for (const output of outputs) {
+    const rewrite = output.attributes['rewrite-timestamp'] === 'true';
+    if (rewrite && epoch === undefined) {
+      throw new BuildError('USAGE', 'rewrite-timestamp needs a time', {
+        remedy: 'Give one: --build-arg SOURCE_DATE_EPOCH=$(git log -1 --format=%ct).',
+      });
+    }
+    const clamp = rewrite ? epoch : undefined;
+    const needsLayers = output.type === 'oci' || output.type === 'docker';
+    const {config} = await describe(parts, clamp);
+    const layers = [];
+    const form = {rootless: place.rootless, clamp};
+    for (const layer of needsLayers ? tree.layers : []) {
+      layers.push(await finishedLayer(store, layer, form, compressionOf(output), signal));
+    }
+    const finished = needsLayers
+      ? {config, layers}
+      : {config: {...config, rootfs: {...config.rootfs, diff_ids: []}}, layers};
+    const image = describeImage({...finished, tags: request.tags.map(fullName)});
+    if (needsLayers) digests.push(image.descriptor.digest);
+    const rootDirectory = (): Promise<string> => {
+      if (mountTree === undefined) throw new NotCached('a root file system');
+      return mountTree(tree);
+    };
+    const stdout = place.stdout;
+    await writeOutputs(
+      [output],
+      image,
+      {store, snapshots: [], rootDirectory, root: !place.rootless, epoch, stdout},
+      signal,
+    );
   }
+  return digests;
 }
+
+const fullName = (tag: string): string => formatReference(withDefaultTag(parseReference(tag)));
 
 async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   yield await Promise.resolve(bytes);

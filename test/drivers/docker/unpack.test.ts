@@ -1,4 +1,4 @@
-import {existsSync, readFileSync, statSync} from 'node:fs';
+import {chmodSync, existsSync, readFileSync, statSync} from 'node:fs';
 import {join} from 'node:path';
 import test from 'ava';
 import {type Header, pack} from 'tar-stream';
@@ -34,6 +34,8 @@ test('directories, files and links are made with their modes, over what was ther
     t.is(statSync(join(root, 'd/f')).mode & 0o777, 0o640);
     t.is(statSync(join(root, 'h')).ino, statSync(join(root, 'd/f')).ino);
   }
+  // So that a user who is not root can remove it.
+  chmodSync(join(root, 'd'), 0o700);
 });
 
 const refused = test.macro<[readonly Entry[]]>(async (t, entries) => {

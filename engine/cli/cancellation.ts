@@ -1,3 +1,4 @@
+import {setMaxListeners} from 'node:events';
 import {BuildError} from '../base/errors.js';
 
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
@@ -12,6 +13,8 @@ export interface Cancellation {
 /** Aborts on SIGINT, SIGTERM and SIGHUP; a second one, or five seconds, ends the process at once. */
 export function cancellation(): Cancellation {
   const controller = new AbortController();
+  // As many requests and steps as a build has wait for it: that is no leak.
+  setMaxListeners(0, controller.signal);
   const onSignal = (name: NodeJS.Signals): void => {
     if (controller.signal.aborted) process.exit(130);
     controller.abort(new BuildError('CANCELLED', `cancelled (${name})`));

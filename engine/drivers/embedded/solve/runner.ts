@@ -1,6 +1,5 @@
 import {availableParallelism} from 'node:os';
 import {createLimiter} from '../../../base/concurrency.js';
-import {BuildError} from '../../../base/errors.js';
 import {canonicalJson, type KeyPart} from '../../../plan/cache-key.js';
 import {adoptRoot, mountOverlay, unmountOverlay} from '../../../snapshot/overlay.js';
 import {withLock} from '../../../store/locks.js';
@@ -17,7 +16,7 @@ export interface RunnerParts extends PerformTools {
 
 /** Runs steps, each over an overlay of what it starts from; what it leaves becomes a snapshot of the store. */
 export function createRunner(parts: RunnerParts): SolverWork {
-  const {store, lookup, plan, request, place, mounts} = parts;
+  const {store, lookup, request, place, mounts} = parts;
   const limiter = createLimiter(request.jobs ?? Math.max(2, availableParallelism()));
   const {events, rootless} = place;
   const running = new Map<string, Promise<Result>>();
@@ -84,14 +83,8 @@ export function createRunner(parts: RunnerParts): SolverWork {
       const seconds = (performance.now() - started) / 1000;
       const message = error instanceof Error ? error.message : String(error);
       events.emit({type: 'step-done', step: step.id, seconds, error: signal.aborted ? 'cancelled' : message});
-      throw error instanceof BuildError ? placed(error, job) : error;
+      throw error;
     }
-  }
-
-  /** Says where in the Dockerfile it happened. */
-  function placed(error: BuildError, {step}: StepJob): BuildError {
-    const {file, text} = plan.dockerfile;
-    return error.with({file, source: text, range: step.range});
   }
 }
 

@@ -1,3 +1,4 @@
+import {BuildError, type SourceRange} from '../../../base/errors.js';
 import type {EventSink} from '../../../progress/events.js';
 import {cacheKey, type KeyPart} from '../../../plan/cache-key.js';
 import type {Plan} from '../../../plan/plan.js';
@@ -103,15 +104,27 @@ export async function solve(
   const isDirectory = (source: Source): boolean =>
     source.kind === 'context' && request.contexts.get(source.name)?.kind === 'directory';
 
+  /** Says where in the Dockerfile it happened, unless that is known. */
+  async function at<T>(range: SourceRange, action: () => T): Promise<Awaited<T>> {
+    try {
+      return await action();
+    } catch (error) {
+      if (!(error instanceof BuildError)) throw error;
+      const {file, text} = plan.dockerfile;
+      throw error.with({file, source: text, range});
+    }
+  }
+
   async function solveStage(stage: Stage): Promise<Tree> {
     // What later steps read is begun at once, not when its reader's turn has come.
     for (const index of stage.needs) void stageTree(index);
-    let tree = (await sourceTree(stage.base)) ?? emptyTree;
+    let tree = (await at({start: stage.line, end: stage.line}, () => sourceTree(stage.base))) ?? emptyTree;
     if (stage.fromName !== undefined) events.emit({type: 'step-cached', step: stage.fromId, name: stage.fromName});
     for (const step of stage.steps) {
       if (step.operation.kind === 'config') continue;
       either.throwIfAborted();
-      tree = await solveStep(stage, step, tree);
+      const before = tree;
+      tree = await at(step.range, () => solveStep(stage, step, before));
     }
     return tree;
   }

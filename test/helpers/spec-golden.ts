@@ -10,7 +10,7 @@ const plain: SpecInput = {
   cwd: '/src',
   user: {uid: 0, gid: 0, additionalGids: [0]},
   hostname: 'buildkitsandbox',
-  mounts: [{destination: '/etc/hosts', type: 'bind', source: '/work/hosts', options: ['rbind', 'ro']}],
+  mounts: [{destination: '/etc/hosts', type: 'bind', source: '/bundle/hosts', options: ['rbind', 'ro']}],
   network: 'host',
   capabilities: defaultCapabilities,
   insecure: false,

@@ -68,7 +68,8 @@ const unreadable = test.macro<[DaemonKind]>({
     const daemon = daemonOrSkip(t, kind);
     if (daemon === undefined) return;
     const root = temporaryDirectory(t);
-    writeTree(root, {a: 'content'});
+    // Large enough to be streamed.
+    writeTree(root, {a: 'content'.repeat(100_000)});
     const context = contextOf(root);
     const changing = {
       ...context,

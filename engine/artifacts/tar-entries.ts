@@ -1,5 +1,5 @@
 import {pipeline} from 'node:stream/promises';
-import {extract, type Header} from 'tar-stream';
+import type {Header} from 'tar-stream';
 import {BuildError, messageOf} from '../base/errors.js';
 
 export interface TarEntry {
@@ -14,6 +14,7 @@ export interface TarEntry {
  */
 export async function* readTar(source: AsyncIterable<Uint8Array>, signal: AbortSignal): AsyncGenerator<TarEntry> {
   signal.throwIfAborted();
+  const {extract} = await import('tar-stream');
   // The types leave out that v7 archives are read only when asked for.
   const reader = extract({allowUnknownFormat: true} as object);
   let failure: {readonly error: unknown} | undefined;

@@ -46,13 +46,11 @@ export async function buildCommand(
     job = opened;
     await learnSecrets(redactor, job);
     const root = storeRoot(flags.root, terminal);
-    const past = await readPast(root, job, job.plan, signal);
-    progress = await progressOf(
-      flags.quiet === true ? 'quiet' : (flags.progress ?? 'auto'),
-      terminal,
-      redactor,
-      past.estimate,
-    );
+    const mode = flags.quiet === true ? 'quiet' : (flags.progress ?? 'auto');
+    // Only the live view shows how long it will take; the past is a file for each build.
+    const mayShow = terminal.errorIsTty && (mode === 'auto' || mode === 'tty');
+    const past = mayShow ? await readPast(root, job, job.plan, signal) : undefined;
+    progress = await progressOf(mode, terminal, redactor, past?.estimate);
     for (const message of job.notes) progress.emit({type: 'note', message});
     const driver = await chooseDriver(flags.driver, storeRoot(flags.root, terminal), terminal, signal);
     const credentials = credentialsOf(terminal, redactor, signal);

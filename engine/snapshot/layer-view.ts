@@ -143,8 +143,10 @@ export class LayerView {
       const stats = lstatOf(real);
       if (stats === undefined) continue;
       if (!stats.isDirectory()) break;
+      // Asked only where it decides: the question needs the native module.
+      const above = found.at(-1);
+      if (above !== undefined && isOpaque(above, this.#prefix)) break;
       found.push(real);
-      if (this.#isOverlay && isOpaque(real, this.#prefix)) break;
     }
     this.#merged.set(path, found);
     return found;

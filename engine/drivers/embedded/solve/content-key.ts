@@ -1,4 +1,5 @@
 import {createHash} from 'node:crypto';
+import {mkdirSync} from 'node:fs';
 import {join} from 'node:path';
 import {BuildError} from '../../../base/errors.js';
 import type {BuildContext} from '../../../context/context.js';
@@ -117,7 +118,9 @@ function digestOf(digests: readonly SourceDigest[]): string {
 
 /** Digests of files by inode and time, one file a directory. */
 function checksumFile(store: Store, {root}: BuildContext): string {
-  return join(store.root, 'checksums', createHash('sha256').update(root).digest('hex').slice(0, 16));
+  const directory = join(store.root, 'checksums');
+  mkdirSync(directory, {recursive: true, mode: 0o700});
+  return join(directory, createHash('sha256').update(root).digest('hex').slice(0, 16));
 }
 
 /** The build context, or the directory of a named one. */

@@ -54,7 +54,6 @@ node_ready() {
       rm -f "$root/dist/.tsbuildinfo"
       touch "$root/dist/.compiling"
       (cd "$root" && node node_modules/ts7/bin/tsc -p tsconfig.json >&2) || fail 'the engine does not compile'
-      node "$root/dist/scripts/bundle.js" >&2
       # As of before the compiler read them, so that an edit meanwhile counts.
       mv "$root/dist/.compiling" "$root/dist/.compiled"
     fi

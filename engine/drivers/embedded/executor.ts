@@ -1,4 +1,79 @@
-import {bundled} from '../../base/bundle.js';
+import {directoryContext} from '../../context/directory-context.js';
+import {parseIgnore} from '../../context/ignore/ignore.js';
+import type {RegistryCredentials} from '../../registry/credentials.js';
+import type {BuildRequest, NamedContext} from '../driver.js';
+import {runBuild} from './build.js';
+import {namespaceReady} from './enter-namespace.js';
+import {type FromExecutor, type ToExecutor, type WireContext, wireError, type WireRequest} from './protocol.js';
 
-// The program that `enterNamespace` starts; all it does is in the module.
-if (bundled('drivers/embedded/run-executor.js') === undefined) await import('./run-executor.js');
+// The program that `enterNamespace` starts: process 1 of its namespaces, one build, then it ends.
+const abort = new AbortController();
+const asked = new Map<number, (found: RegistryCredentials | undefined) => void>();
+let questions = 0;
+
+function send(message: FromExecutor): void {
+  process.send?.(message);
+}
+
+process.on('message', (message: ToExecutor) => {
+  switch (message.type) {
+    case 'build':
+      void build(message);
+      return;
+    case 'credentials':
+      asked.get(message.id)?.(message.found);
+      asked.delete(message.id);
+      return;
+    case 'abort':
+      abort.abort();
+      return;
+    default:
+      throw new Error(`unreachable: ${String(message satisfies never)}`);
+  }
+});
+
+async function build({root, rootless, plan, request}: Extract<ToExecutor, {type: 'build'}>): Promise<void> {
+  try {
+    const outcome = await runBuild(plan, opened(request), {
+      root,
+      rootless,
+      mayRun: true,
+      events: {emit: (event) => send({type: 'event', event})},
+      stdout: (bytes) => send({type: 'output', bytes}),
+      signal: abort.signal,
+    });
+    end({type: 'done', outcome});
+  } catch (error) {
+    end({type: 'failed', error: wireError(error)});
+  }
+}
+
+/** Ends this process, and with it all its namespaces hold, when the front has the message. */
+function end(message: FromExecutor): void {
+  process.send?.(message, undefined, {}, () => process.exit(0));
+}
+
+function opened(request: WireRequest): BuildRequest {
+  return {
+    ...request,
+    context: contextOf(request.context),
+    contexts: new Map(
+      [...request.contexts].map(([name, named]): [string, NamedContext] => [
+        name,
+        named.kind === 'directory' ? {kind: 'directory', context: contextOf(named.context)} : named,
+      ]),
+    ),
+    credentials: (host) =>
+      new Promise((resolve) => {
+        const id = questions++;
+        asked.set(id, resolve);
+        send({type: 'ask-credentials', id, host});
+      }),
+  };
+}
+
+function contextOf({name, root, ignorePatterns, ignoreFile}: WireContext) {
+  return directoryContext({name, root, ignoreFile, rules: parseIgnore(ignorePatterns.join('\n'), ignoreFile)});
+}
+
+namespaceReady();

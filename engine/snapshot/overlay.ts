@@ -46,7 +46,8 @@ export function mountOverlay(mount: OverlayMount): void {
         ] as const)
       : []),
     // The kernel's defaults vary between distributions, and what these leave in an upper directory is no plain file.
-    ['redirect_dir', writable ? 'off' : 'nofollow'],
+    // `off` may still follow redirects, which `userxattr` does not go with.
+    ['redirect_dir', 'nofollow'],
     ['metacopy', 'off'],
     ['index', 'off'],
     ...(mount.userXattrs === true ? ([['userxattr', undefined]] as const) : []),
@@ -67,7 +68,7 @@ function mountByString(mount: OverlayMount, stack: readonly string[], cause: unk
   const options = [
     `lowerdir=${stack.map(escape).join(':')}`,
     ...(writable ? [`upperdir=${escape(upper)}`, `workdir=${escape(work)}`, 'volatile'] : []),
-    `redirect_dir=${writable ? 'off' : 'nofollow'},metacopy=off,index=off`,
+    'redirect_dir=nofollow,metacopy=off,index=off',
     ...(mount.userXattrs === true ? ['userxattr'] : []),
   ].join(',');
   if (Buffer.byteLength(options) >= 4096) {

@@ -5,6 +5,7 @@ import {closeStore, openStore} from '../../store/open.js';
 import {snapshotFs} from '../../store/snapshots.js';
 import type {BuildRequest, StepOutcome} from '../driver.js';
 import {createImageSource} from './images/open-source.js';
+import type {WriteOut} from './outputs/destination.js';
 import {sourceReference} from './images-of-build.js';
 import {createBaseTrees} from './solve/base-trees.js';
 import {createContentKeys} from './solve/content-key.js';
@@ -23,7 +24,7 @@ export interface BuildPlace {
   readonly mayRun: boolean;
   readonly events: EventSink;
   /** Takes an output whose destination is `-`. */
-  readonly stdout: (bytes: Uint8Array) => void;
+  readonly stdout: WriteOut;
   readonly signal: AbortSignal;
 }
 
@@ -35,6 +36,9 @@ export interface BuildOutcome {
   /** Directories of the kept stages' file systems, topmost first, by index of the stage. */
   readonly stages: ReadonlyMap<number, readonly string[]>;
 }
+
+/** How long the executor may delete what is not needed any more, ms. */
+const trashPatience = {done: 20, failed: 300};
 
 /** Solves the plan and writes its outputs, in this process. Leaves no mount and no half-made snapshot. */
 export async function runBuild(plan: Plan, request: BuildRequest, place: BuildPlace): Promise<BuildOutcome> {
@@ -58,6 +62,7 @@ export async function runBuild(plan: Plan, request: BuildRequest, place: BuildPl
     mounts === undefined
       ? undefined
       : (await import('./solve/runner.js')).createRunner({store, lookup, contents, mounts, plan, request, place});
+  let patience = trashPatience.failed;
   try {
     const solved = await solve(plan, request, runner ?? lookup, events, signal);
     const tree = solved.trees.get(plan.graph.target) ?? emptyTree;
@@ -70,12 +75,22 @@ export async function runBuild(plan: Plan, request: BuildRequest, place: BuildPl
       const kept = solved.trees.get(index);
       if (kept !== undefined) stages.set(index, await directoriesOf(kept));
     }
+    patience = trashPatience.done;
     return {manifestDigest: image.manifestDigest, configDigest: image.configDigest, steps: solved.steps, stages};
   } finally {
     contents.close();
     mounts?.close();
+    if (mayRun) await clearAway(patience);
     await images.close();
     closeStore(store);
+  }
+
+  async function clearAway(milliseconds: number): Promise<void> {
+    const {closeRuntime} = await import('./solve/perform.js');
+    closeRuntime(store);
+    const {emptyTrash} = await import('../../store/empty-trash.js');
+    // What is still to be deleted then is left to `prune`; a cancelled build cleans up too.
+    await emptyTrash({...store, signal: AbortSignal.timeout(10_000)}, {milliseconds}).catch(() => undefined);
   }
 
   async function directoriesOf(tree: Tree): Promise<readonly string[]> {

@@ -61,7 +61,7 @@ async function buildAnywhere(
   rootless: boolean,
 ): Promise<BuildOutcome> {
   const {root, stdout} = options;
-  const write = (bytes: Uint8Array): void => void stdout?.write(bytes);
+  const write = (bytes: Uint8Array): Promise<void> => writeTo(stdout, bytes);
   if (!request.noCache && request.noCacheFilter.length === 0) {
     // Events are kept back: a build that goes on in the executor tells its steps from the start.
     const held: Parameters<EventSink['emit']>[0][] = [];
@@ -82,6 +82,17 @@ async function buildAnywhere(
     }
   }
   return buildInExecutor(plan, request, events, signal, options, rootless);
+}
+
+/** Resolves when the next piece may come. Rejects with IO where nobody reads any more. */
+async function writeTo(stdout: Writable | undefined, bytes: Uint8Array): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    if (stdout === undefined) return resolve();
+    stdout.write(bytes, (error) => {
+      if (error === null || error === undefined) resolve();
+      else reject(new BuildError('IO', `cannot write to standard output: ${error.message}`, {cause: error}));
+    });
+  });
 }
 
 async function buildInExecutor(
@@ -106,7 +117,7 @@ async function buildInExecutor(
             events.emit(message.event);
             return;
           case 'output':
-            stdout?.write(message.bytes);
+            writeTo(stdout, message.bytes).then(() => send({type: 'output-taken'}), reject);
             return;
           case 'ask-credentials':
             request

@@ -11,6 +11,16 @@ const abort = new AbortController();
 const asked = new Map<number, (found: RegistryCredentials | undefined) => void>();
 let questions = 0;
 
+let output: {readonly taken: () => void; readonly cancelled: () => void} | undefined;
+
+/** Resolves when the front has written it: an image does not pile up between two processes. */
+async function sendOutput(bytes: Uint8Array): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    output = {taken: resolve, cancelled: () => reject(new Error('cancelled'))};
+    send({type: 'output', bytes});
+  });
+}
+
 function send(message: FromExecutor): void {
   process.send?.(message);
 }
@@ -24,8 +34,12 @@ process.on('message', (message: ToExecutor) => {
       asked.get(message.id)?.(message.found);
       asked.delete(message.id);
       return;
+    case 'output-taken':
+      output?.taken();
+      return;
     case 'abort':
       abort.abort();
+      output?.cancelled();
       return;
     default:
       throw new Error(`unreachable: ${String(message satisfies never)}`);
@@ -39,7 +53,7 @@ async function build({root, rootless, plan, request}: Extract<ToExecutor, {type:
       rootless,
       mayRun: true,
       events: {emit: (event) => send({type: 'event', event})},
-      stdout: (bytes) => send({type: 'output', bytes}),
+      stdout: sendOutput,
       signal: abort.signal,
     });
     end({type: 'done', outcome});

@@ -1,12 +1,13 @@
 import {BuildError} from '../../base/errors.js';
-import {type Compression, layerMediaType} from '../../oci/media-types.js';
+import {type Compression, layerCompression, layerMediaType} from '../../oci/media-types.js';
 import {commitLayer} from '../../snapshot/commit.js';
-import {readBlob} from '../../store/blobs.js';
-import {readSnapshotLayer, writeSnapshotLayer} from '../../store/snapshots.js';
+import {claimBlob, readBlob} from '../../store/blobs.js';
+import {readChain} from '../../store/layers.js';
+import {readSnapshotLayer, snapshotChain, writeSnapshotLayer} from '../../store/snapshots.js';
 import type {Store} from '../../store/store.js';
 import type {Output} from '../driver.js';
 import type {FinishedLayer} from './outputs/finished-image.js';
-import type {StepLayer, TreeLayer} from './solve/tree.js';
+import type {BaseLayer, StepLayer, TreeLayer} from './solve/tree.js';
 import {type LayerForm, stepDiff, stepDiffOptions, stepTar, variantOf} from './step-layers.js';
 
 /** `compression=` and `compression-level=` of an output. */
@@ -45,6 +46,12 @@ export async function finishedLayer(
 ): Promise<FinishedLayer> {
   if (layer.kind === 'base') {
     const {image, layer: stored} = layer;
+    const own = ownLayer(store, layer);
+    if (own !== undefined) {
+      const plain = {...form, clamp: undefined};
+      const {diffId} = await stepDiff(store, own, plain, signal);
+      if (diffId === stored.diffId) return finishedLayer(store, own, plain, wanted, signal);
+    }
     await image.fetch(signal, [stored]);
     return {...stored, open: (abort) => image.open(stored, abort)};
   }
@@ -61,6 +68,15 @@ export async function finishedLayer(
   const {mediaType, digest, size} = made.descriptor;
   writeSnapshotLayer(store, layer.snapshot, variant, {diffId: made.diffId, mediaType, digest, size});
   return {diffId: made.diffId, mediaType, digest, size, open: () => readBlob(store, digest)};
+}
+
+/** A layer that an earlier build made, of which the store has the files and no blob. */
+function ownLayer(store: Store, {layer, chainId}: BaseLayer): StepLayer | undefined {
+  if (claimBlob(store, layer.digest) || layerCompression(layer.mediaType) !== 'none') return undefined;
+  const snapshot = readChain(store, chainId);
+  const chain = snapshot === undefined ? undefined : snapshotChain(store, snapshot);
+  if (snapshot === undefined || chain === undefined) return undefined;
+  return {kind: 'step', step: '', created: '', snapshot, below: () => Promise.resolve(chain.slice(0, -1))};
 }
 
 async function* opened(store: Store, layer: StepLayer, form: LayerForm): AsyncGenerator<Uint8Array> {

@@ -1,4 +1,4 @@
-import {BuildError, type ErrorCode, type ErrorDetails, messageOf} from '../../base/errors.js';
+import {BuildError, type ErrorCode, type ErrorDetails, hasErrno, messageOf} from '../../base/errors.js';
 import type {BuildContext} from '../../context/context.js';
 import type {BuildEventBody} from '../../progress/events.js';
 import type {Plan} from '../../plan/plan.js';
@@ -38,13 +38,15 @@ export type ToExecutor =
       readonly request: WireRequest;
     }
   | {readonly type: 'credentials'; readonly id: number; readonly found: RegistryCredentials | undefined}
+  /** An output message has been taken: the next may come. */
+  | {readonly type: 'output-taken'}
   | {readonly type: 'abort'};
 
 /** From the executor to the front. */
 export type FromExecutor =
   | {readonly type: 'event'; readonly event: BuildEventBody}
   | {readonly type: 'ask-credentials'; readonly id: number; readonly host: string}
-  /** Bytes of an output to standard output. */
+  /** Bytes of an output to standard output; answered by `output-taken`. */
   | {readonly type: 'output'; readonly bytes: Uint8Array}
   | {readonly type: 'done'; readonly outcome: BuildOutcome}
   | {readonly type: 'failed'; readonly error: WireError};
@@ -65,6 +67,10 @@ export function wireError(error: unknown): WireError {
   if (error instanceof BuildError) {
     // A cause may be anything, also what cannot cross.
     return {code: error.code, message: error.message, details: without(error.details, 'cause')};
+  }
+  if (hasErrno(error, 'ENOSPC', 'EDQUOT')) {
+    const remedy = 'Free some space, or choose another place with --root.';
+    return {code: 'NO_SPACE', message: `no space left on the device: ${messageOf(error)}`, details: {remedy}};
   }
   return {code: 'IO', message: `internal error of the executor: ${messageOf(error)}`, details: {}};
 }

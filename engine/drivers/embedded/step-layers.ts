@@ -5,6 +5,7 @@ import {type DiffOptions, layerTar} from '../../snapshot/diff.js';
 import {readSnapshotDiff, type SnapshotDiff, writeSnapshotDiff} from '../../store/snapshot-diff.js';
 import {snapshotFs} from '../../store/snapshots.js';
 import type {Store} from '../../store/store.js';
+import {NotCached} from './solve/not-cached.js';
 import type {StepLayer} from './solve/tree.js';
 
 /** What of a layer may vary over outputs. */
@@ -12,6 +13,8 @@ export interface LayerForm {
   readonly rootless: boolean;
   /** `rewrite-timestamp`: SOURCE_DATE_EPOCH, seconds; later times become this one. */
   readonly clamp: number | undefined;
+  /** This process may read the files of every snapshot; false: only what is known of them. */
+  readonly readable: boolean;
 }
 
 /** Name of the form, for what is kept of it. */
@@ -26,6 +29,7 @@ export async function stepTar(store: Store, layer: StepLayer, form: LayerForm): 
 }
 
 export async function stepDiffOptions(store: Store, layer: StepLayer, form: LayerForm): Promise<DiffOptions> {
+  if (!form.readable) throw new NotCached('a layer');
   const lowers = [...(await layer.below())].reverse().map((id) => snapshotFs(store, id));
   const [below] = lowers;
   const root = below === undefined ? {mode: 0o755, uid: 0, gid: 0} : ownerOf(below);

@@ -16,7 +16,7 @@ import type {BuildPlace} from './build.js';
 import {compressionOf, finishedLayer} from './layer-blobs.js';
 import {describeImage} from './outputs/finished-image.js';
 import {type BuiltStage, imageConfigOf, type StepLayer as StepTime} from './outputs/image-config.js';
-import {writeOutputs} from './outputs/write-output.js';
+import {isStreamed, writeOutputs} from './outputs/write-output.js';
 import {epochOf} from './solve/epoch.js';
 import {NotCached} from './solve/not-cached.js';
 import type {Tree} from './solve/tree.js';
@@ -77,12 +77,17 @@ interface Described {
   readonly layers: readonly {readonly mediaType: string; readonly digest: Digest; readonly size: number}[];
 }
 
+/** The files of other ids are hidden from an ordinary user, but in a namespace. */
+function formOf({rootless, mayRun}: BuildPlace, clamp: number | undefined): LayerForm {
+  return {rootless, clamp, readable: !rootless || mayRun};
+}
+
 /** Config and layers in the form that the store has, or with every time clamped. */
 async function describe(
   {store, plan, request, place, tree, base}: OutputParts,
   clamp: number | undefined,
 ): Promise<Described> {
-  const form: LayerForm = {rootless: place.rootless, clamp};
+  const form = formOf(place, clamp);
   const times = new Map<string, StepTime>();
   const layers: {readonly mediaType: string; readonly digest: Digest; readonly size: number}[] = [];
   let chainId: Digest | undefined;
@@ -130,12 +135,28 @@ async function tagImage({store, plan, tree}: OutputParts, image: Described, tags
   }
 }
 
+const hasLayers = (type: Output['type']): boolean => type === 'oci' || type === 'docker';
+
+/** What can be known to be wrong before the first of them is written. Throws USAGE. */
+export function checkOutputs(outputs: readonly Output[]): void {
+  for (const output of outputs) if (hasLayers(output.type)) compressionOf(output);
+  const streamed = outputs.filter(isStreamed);
+  if (streamed.length > 1) {
+    throw new BuildError('USAGE', `${streamed.length} outputs go to standard output`, {
+      remedy: 'Give all but one of them a dest=PATH.',
+    });
+  }
+}
+
 /** Manifest digests of the layouts and archives that were written. */
 async function writeOthers(parts: OutputParts, outputs: readonly Output[]): Promise<readonly Digest[]> {
   const {store, request, place, tree, mountTree} = parts;
   const {signal} = place;
   const epoch = epochOf(request);
   const digests: Digest[] = [];
+  checkOutputs(outputs);
+  // Before anything is written: another process would write it again.
+  if (mountTree === undefined && outputs.some(({type}) => !hasLayers(type))) throw new NotCached('a root file system');
   for (const output of outputs) {
     const rewrite = output.attributes['rewrite-timestamp'] === 'true';
     if (rewrite && epoch === undefined) {
@@ -144,10 +165,10 @@ async function writeOthers(parts: OutputParts, outputs: readonly Output[]): Prom
       });
     }
     const clamp = rewrite ? epoch : undefined;
-    const needsLayers = output.type === 'oci' || output.type === 'docker';
+    const needsLayers = hasLayers(output.type);
     const {config} = await describe(parts, clamp);
     const layers = [];
-    const form = {rootless: place.rootless, clamp};
+    const form = formOf(place, clamp);
     for (const layer of needsLayers ? tree.layers : []) {
       layers.push(await finishedLayer(store, layer, form, compressionOf(output), signal));
     }

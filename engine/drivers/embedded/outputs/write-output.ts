@@ -48,7 +48,8 @@ export async function writeOutputs(
   await mapLimited(outputs, 2, (output, _, either) => writeOutput(output, image, shared, either), signal);
 }
 
-function isStreamed({type, dest, attributes}: Output): boolean {
+/** It goes to standard output. */
+export function isStreamed({type, dest, attributes}: Output): boolean {
   if (type === 'image' || type === 'local' || attributes['tar'] === 'false') return false;
   return dest === undefined || dest === '-';
 }

@@ -13,7 +13,7 @@ import type {Store} from '../../../store/store.js';
 import type {ImageLayer, ResolvedImage} from '../images/image-source.js';
 import {NotCached} from './not-cached.js';
 import {sourceId} from './solver.js';
-import {emptyTree, type Tree} from './tree.js';
+import {type BaseLayer, emptyTree, type Tree} from './tree.js';
 
 /** File systems that come from outside: base images and named contexts that are images. */
 export interface BaseTrees {
@@ -51,10 +51,18 @@ export function createBaseTrees(parts: BaseTreeParts): BaseTrees {
       key: createHash('sha256')
         .update(image.layers.map(({diffId}) => diffId).join())
         .digest('hex'),
-      layers: image.layers.map((layer) => ({kind: 'base', image, layer})),
+      layers: baseLayers(image),
       chain: () => (unpacked ??= unpack(parts, image)),
     };
   }
+}
+
+function baseLayers(image: ResolvedImage): readonly BaseLayer[] {
+  const layers: BaseLayer[] = [];
+  for (const layer of image.layers) {
+    layers.push({kind: 'base', image, layer, chainId: chainIdOf(layers.at(-1)?.chainId, layer.diffId)});
+  }
+  return layers;
 }
 
 /** Ids of the snapshots that hold the image's layers, bottom first; those that are not there are made. */

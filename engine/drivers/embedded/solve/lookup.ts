@@ -1,3 +1,4 @@
+import {createHash} from 'node:crypto';
 import type {EventSink} from '../../../progress/events.js';
 import type {Source} from '../../../stages/graph.js';
 import {claimStep} from '../../../store/records.js';
@@ -6,6 +7,14 @@ import type {BaseTrees} from './base-trees.js';
 import type {ContentKeys} from './content-key.js';
 import {NotCached} from './not-cached.js';
 import type {Result, SolverWork, StepJob} from './solver.js';
+
+/** Name of a part that tells a run that was asked for by `--no-cache` from the one before. */
+export const generation = 'setting run';
+
+/** Key of what a step left: one that was run again, although nothing had changed, may have left something else. */
+export function keyOfRun(key: string, run: unknown): string {
+  return typeof run !== 'string' ? key : createHash('sha256').update(`${key} ${run}`).digest('hex');
+}
 
 export interface Lookup extends SolverWork {
   readonly bases: BaseTrees;
@@ -18,8 +27,8 @@ export function createLookup(store: Store, bases: BaseTrees, contents: ContentKe
   const find = (job: StepJob): Result | undefined => {
     const claimed = claimStep(store, job.key);
     if (claimed === undefined || claimed.record.snapshot === null) return undefined;
-    const {snapshot, created} = claimed.record;
-    return {snapshot, cached: true, seconds: 0, created};
+    const {snapshot, created, parts} = claimed.record;
+    return {key: keyOfRun(job.key, parts[generation]), snapshot, cached: true, seconds: 0, created};
   };
   return {
     bases,

@@ -2,8 +2,9 @@ import {mkdirSync} from 'node:fs';
 import {join} from 'node:path';
 import type {Plan} from '../../../plan/plan.js';
 import type {Operation, Source} from '../../../stages/graph.js';
-import type {Store} from '../../../store/store.js';
-import {temporaryPath} from '../../../store/store.js';
+import {unmountOverlay} from '../../../snapshot/overlay.js';
+import {type Store, temporaryPath} from '../../../store/store.js';
+import {moveToTrash} from '../../../store/trash.js';
 import type {BuildRequest} from '../../driver.js';
 import type {BuildPlace} from '../build.js';
 import type {CopySource} from '../files/source-tree.js';
@@ -25,6 +26,15 @@ export interface PerformTools {
 }
 
 const runtimes = new WeakMap<Store, StepRuntime>();
+
+/** Removes what the steps of this process shared. Idempotent. */
+export function closeRuntime(store: Store): void {
+  const runtime = runtimes.get(store);
+  if (runtime === undefined) return;
+  runtimes.delete(store);
+  unmountOverlay(runtime.memoryDirectory);
+  moveToTrash(store, runtime.workDirectory);
+}
 
 /** One runtime for all steps of this process. */
 function runtimeOf({store, place}: PerformTools): StepRuntime {

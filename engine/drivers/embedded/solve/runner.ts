@@ -1,14 +1,15 @@
 import {availableParallelism} from 'node:os';
 import {createLimiter} from '../../../base/concurrency.js';
 import {canonicalJson, type KeyPart} from '../../../plan/cache-key.js';
-import {adoptRoot, mountOverlay, unmountOverlay} from '../../../snapshot/overlay.js';
+import {adoptRoot, mountOverlay} from '../../../snapshot/overlay.js';
 import {withLock} from '../../../store/locks.js';
 import {writeRecord} from '../../../store/records.js';
 import {completeSnapshot, discardSnapshot, newSnapshot} from '../../../store/snapshots.js';
 import {newMountPoint} from '../../../store/store.js';
-import type {Lookup} from './lookup.js';
+import {generation, keyOfRun, type Lookup} from './lookup.js';
 import {perform, type PerformTools} from './perform.js';
 import type {Result, SolverWork, StepJob} from './solver.js';
+import {releaseMountPoint} from './tree-mounts.js';
 
 export interface RunnerParts extends PerformTools {
   readonly lookup: Lookup;
@@ -31,22 +32,28 @@ export function createRunner(parts: RunnerParts): SolverWork {
     },
   };
 
+  function isFresh({stage}: StepJob): boolean {
+    return request.noCache || request.noCacheFilter.some((name) => name.toLowerCase() === stage.name);
+  }
+
   async function resultOf(job: StepJob, signal: AbortSignal): Promise<Result> {
-    const {step, stage} = job;
-    const fresh = request.noCache || request.noCacheFilter.some((name) => name.toLowerCase() === stage.name);
+    const {step} = job;
+    const fresh = isFresh(job);
     const cached = (): Result | undefined => {
       const found = fresh ? undefined : lookup.find(job);
       if (found !== undefined) events.emit({type: 'step-cached', step: step.id, name: step.name});
       return found;
     };
+    // Without the signal: who gave up would free the lock, and end the executor, while the step still cleans up.
     return (
       cached() ??
-      withLock(store, `step-${job.key}`, signal, async () => cached() ?? limiter.run(() => run(job, signal), signal))
+      withLock(store, `step-${job.key}`, signal, async () => cached() ?? limiter.run(() => run(job, signal)))
     );
   }
 
   async function run(job: StepJob, signal: AbortSignal): Promise<Result> {
     const {step, stage, key, parent} = job;
+    signal.throwIfAborted();
     events.emit({type: 'step-started', step: step.id, name: step.name, stage: stage.label, line: step.line});
     const started = performance.now();
     try {
@@ -60,7 +67,7 @@ export function createRunner(parts: RunnerParts): SolverWork {
         try {
           await perform(job, target, chain.length === 0, parts, signal);
         } finally {
-          unmountOverlay(target);
+          releaseMountPoint(target);
         }
         completeSnapshot(store, snapshot.id, {synced: false, parents: chain.slice(-1)});
       } catch (error) {
@@ -69,16 +76,17 @@ export function createRunner(parts: RunnerParts): SolverWork {
       }
       const seconds = (performance.now() - started) / 1000;
       const created = new Date().toISOString();
+      const again = isFresh(job);
       writeRecord(store, {
         key,
         stepIdentity: `${stage.label}\0${step.id}`,
-        parts: recordedParts(job.parts),
+        parts: {...recordedParts(job.parts), ...(again && {[generation]: snapshot.id})},
         snapshot: snapshot.id,
         seconds,
         created,
       });
       events.emit({type: 'step-done', step: step.id, seconds});
-      return {snapshot: snapshot.id, cached: false, seconds, created};
+      return {key: keyOfRun(key, again ? snapshot.id : undefined), snapshot: snapshot.id, cached: false, seconds, created};
     } catch (error) {
       const seconds = (performance.now() - started) / 1000;
       const message = error instanceof Error ? error.message : String(error);

@@ -9,6 +9,8 @@ import {emptyTree, type Tree} from './tree.js';
 
 /** What a step made. */
 export interface Result {
+  /** Of the file system it left: the job's, or one of its own where the step was run again on purpose. */
+  readonly key: string;
   readonly snapshot: string;
   readonly cached: boolean;
   readonly seconds: number;
@@ -148,7 +150,7 @@ export async function solve(
     const {cached, seconds, snapshot, created} = result;
     steps.push({step: step.id, name: step.name, stage: stage.label, line: step.line, cached, seconds});
     return {
-      key,
+      key: result.key,
       layers: [...parent.layers, {kind: 'step', step: step.id, created, snapshot, below: parent.chain}],
       chain: async () => [...(await parent.chain()), snapshot],
     };

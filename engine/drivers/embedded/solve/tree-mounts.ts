@@ -1,4 +1,4 @@
-import {mkdirSync} from 'node:fs';
+import {mkdirSync, rmdirSync} from 'node:fs';
 import {join} from 'node:path';
 import {mountOverlay, unmountOverlay} from '../../../snapshot/overlay.js';
 import {snapshotFs} from '../../../store/snapshots.js';
@@ -43,7 +43,17 @@ export function createTreeMounts(store: Store, rootless: boolean): TreeMounts {
       return found;
     },
     close() {
-      for (const target of targets.splice(0).reverse()) unmountOverlay(target);
+      for (const target of targets.splice(0).reverse()) releaseMountPoint(target);
     },
   };
+}
+
+/** Unmounts, and removes the directory of `newMountPoint`. Idempotent. */
+export function releaseMountPoint(target: string): void {
+  unmountOverlay(target);
+  try {
+    rmdirSync(target);
+  } catch {
+    // It is empty, or another run removes it: nothing depends on it.
+  }
 }

@@ -1,3 +1,4 @@
+import type {Digest} from '../../../oci/digest.js';
 import type {ImageLayer, ResolvedImage} from '../images/image-source.js';
 
 /** A layer of a base image. */
@@ -5,6 +6,8 @@ export interface BaseLayer {
   readonly kind: 'base';
   readonly image: ResolvedImage;
   readonly layer: ImageLayer;
+  /** Of it and the layers below it. */
+  readonly chainId: Digest;
 }
 
 /** What one step of the build added. */

@@ -152,5 +152,6 @@ export function createStepTable(now: () => number, redactor: Redactor): StepTabl
 /** What is stopped because another step failed is reported as an error too, and would bury the one that matters. */
 function statusOf(error: string | undefined, afterFailure: boolean): StepStatus {
   if (error === undefined) return 'done';
+  if (error === 'cancelled') return 'cancelled';
   return afterFailure && /\bcancell?ed\b/i.test(error) ? 'cancelled' : 'failed';
 }

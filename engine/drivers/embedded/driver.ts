@@ -4,9 +4,11 @@ import {BuildError} from '../../base/errors.js';
 import type {Plan} from '../../plan/plan.js';
 import type {EventSink} from '../../progress/events.js';
 import type {BuildRequest, Built, Driver} from '../driver.js';
+import {openUrlContexts} from './url-contexts.js';
 import {type BuildOutcome, runBuild} from './build.js';
 import {errorOf, type FromExecutor, type ToExecutor, wireRequest} from './protocol.js';
 import {readTree} from './read-tree.js';
+import {readTreeAsUser} from './read-tree-as-user.js';
 import {NotCached} from './solve/not-cached.js';
 
 export interface EmbeddedDriverOptions {
@@ -32,7 +34,14 @@ export function createEmbeddedDriver(options: EmbeddedDriverOptions): Driver {
       return imageConfigs(options.root, references, request, events, signal);
     },
     async build(plan, request, events, signal) {
-      const outcome = await buildAnywhere(plan, request, events, signal, options, rootless);
+      const contexts = await openUrlContexts(request.contexts, plan, signal);
+      let outcome: BuildOutcome;
+      try {
+        const local = {...request, contexts: contexts.opened};
+        outcome = await buildAnywhere(plan, local, events, signal, options, rootless);
+      } finally {
+        await contexts.close();
+      }
       const built: Built = {
         driver: 'embedded',
         manifestDigest: outcome.manifestDigest,
@@ -47,7 +56,9 @@ export function createEmbeddedDriver(options: EmbeddedDriverOptions): Driver {
     readTree(built, stage, path, signal) {
       const directories = outcomes.get(built)?.stages.get(stage);
       if (directories === undefined) throw new BuildError('NOT_FOUND', `stage ${stage} was not kept by this build`);
-      return readTree(directories, path, rootless ? 'user.overlay.' : 'trusted.overlay.', signal);
+      return rootless
+        ? readTreeAsUser(directories, path, 'user.overlay.', signal)
+        : readTree(directories, path, 'trusted.overlay.', signal);
     },
   };
 }
@@ -84,10 +95,12 @@ async function buildAnywhere(
   return buildInExecutor(plan, request, events, signal, options, rootless);
 }
 
+const said = (errors: string): string => (errors.trim() === '' ? '' : `: ${errors.trim()}`);
+
 /** Resolves when the next piece may come. Rejects with IO where nobody reads any more. */
 async function writeTo(stdout: Writable | undefined, bytes: Uint8Array): Promise<void> {
+  if (stdout === undefined) return;
   await new Promise<void>((resolve, reject) => {
-    if (stdout === undefined) return resolve();
     stdout.write(bytes, (error) => {
       if (error === null || error === undefined) resolve();
       else reject(new BuildError('IO', `cannot write to standard output: ${error.message}`, {cause: error}));
@@ -135,7 +148,11 @@ async function buildInExecutor(
         }
       });
       void executor.ended.then((status) =>
-        reject(new BuildError('IO', `the executor ended before the build did (status ${status})`)),
+        reject(
+          new BuildError('IO', `the executor ended before the build did (status ${status})${said(executor.errors())}`, {
+            remedy: 'It was killed, perhaps for want of memory, or has a fault. Build again: finished steps are kept.',
+          }),
+        ),
       );
       signal.addEventListener('abort', onAbort, {once: true});
       send({type: 'build', root, rootless, plan, request: wireRequest(request)});

@@ -18,6 +18,8 @@ export interface NamespacedProcess {
   readonly channel: ChildProcess;
   /** The exit status, or 128 and the signal's number, when the process and all it started have ended. */
   readonly ended: Promise<number>;
+  /** What it has written to standard error, its beginning. */
+  readonly errors: () => string;
   /** Ends it and everything it started, at once. Idempotent; resolves when all is gone. */
   kill(): Promise<void>;
 }
@@ -51,7 +53,7 @@ export async function enterNamespace(script: string, options: NamespaceOptions):
   try {
     const outcome = await Promise.race([ready(child), ended]);
     options.signal.throwIfAborted();
-    if (outcome === 'ready') return {channel: child, ended: ended.then(numberOf), kill};
+    if (outcome === 'ready') return {channel: child, ended: ended.then(numberOf), errors: () => errors, kill};
     if (hasErrno(outcome, 'ENOENT')) {
       throw new BuildError('TOOL_MISSING', `${program} is not installed`, {
         remedy: 'Install it: apt-get install util-linux',

@@ -1,4 +1,4 @@
-import {closeSync, openSync, readlinkSync, readSync} from 'node:fs';
+import {accessSync, closeSync, constants, openSync, readlinkSync, readSync} from 'node:fs';
 import {posix} from 'node:path';
 import {setImmediate} from 'node:timers/promises';
 import {BuildError, quote} from '../../base/errors.js';
@@ -29,6 +29,17 @@ export async function* readTree(
     else await setImmediate();
   }
   yield endOfArchive;
+}
+
+/** Whether this process may read all that `readTree` would; not there is readable. Throws EACCES where it may not even look. */
+export function isReadable(directories: readonly string[], path: string, prefix: OverlayPrefix): boolean {
+  const view = new LayerView(directories, prefix);
+  const {path: at, located} = view.resolve(byteString(path), false);
+  if (located === undefined) return true;
+  for (const {entry, real} of entries(view, at, '.', located)) {
+    if (entry.type === 'file') accessSync(bytesOf(real), constants.R_OK);
+  }
+  return true;
 }
 
 function* entries(

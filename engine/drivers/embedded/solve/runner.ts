@@ -86,7 +86,13 @@ export function createRunner(parts: RunnerParts): SolverWork {
         created,
       });
       events.emit({type: 'step-done', step: step.id, seconds});
-      return {key: keyOfRun(key, again ? snapshot.id : undefined), snapshot: snapshot.id, cached: false, seconds, created};
+      return {
+        key: keyOfRun(key, again ? snapshot.id : undefined),
+        snapshot: snapshot.id,
+        cached: false,
+        seconds,
+        created,
+      };
     } catch (error) {
       const seconds = (performance.now() - started) / 1000;
       const message = error instanceof Error ? error.message : String(error);

@@ -1,0 +1,34 @@
+import {namespaceReady} from './enter-namespace.js';
+import {wireError} from './protocol.js';
+import {readTree} from './read-tree.js';
+import type {FromTreeReader, ToTreeReader} from './read-tree-as-user.js';
+
+// The program that `readTreeAsUser` starts in the user namespace of an ordinary user: sends one tar, piece by piece.
+const abort = new AbortController();
+let next: () => void = () => undefined;
+
+process.on('message', (message: ToTreeReader) => {
+  if (message.type === 'next') next();
+  else void read(message);
+});
+
+async function read({directories, path, prefix}: Extract<ToTreeReader, {type: 'read'}>): Promise<void> {
+  try {
+    for await (const bytes of readTree(directories, path, prefix, abort.signal)) {
+      const taken = new Promise<void>((resolve) => {
+        next = resolve;
+      });
+      send({type: 'bytes', bytes});
+      await taken;
+    }
+    send({type: 'end'});
+  } catch (error) {
+    send({type: 'failed', error: wireError(error)});
+  }
+}
+
+function send(message: FromTreeReader): void {
+  process.send?.(message);
+}
+
+namespaceReady();

@@ -18,6 +18,7 @@ import type {ModeChange} from './mode.js';
 import type {Owner} from './owner.js';
 import type {Matched, PathPatterns} from './patterns.js';
 import {isDirectory} from './resolve.js';
+import type {CopyReuse} from './reuse.js';
 import type {Selected} from './select.js';
 import type {SourceTree} from './source-tree.js';
 
@@ -29,6 +30,7 @@ export interface CopyRules {
   /** Only what matches, with its parents (`--parents`). */
   readonly include: PathPatterns | undefined;
   readonly exclude: PathPatterns | undefined;
+  readonly reuse?: CopyReuse;
 }
 
 /** A directory on the way down. */
@@ -83,6 +85,7 @@ export class TreeCopier {
     await this.#copy({source: selected.path, relative: '', target, stats}, false, undefined, undefined);
     await this.#pool.settle();
     for (const {path, time} of this.#times) syscalls().setTimes(this.#to.real(path), time);
+    this.#rules.reuse?.keepTimes(this.#times);
   }
 
   /** Where the source itself goes; the directory above is made. */
@@ -240,6 +243,7 @@ export class TreeCopier {
       ...time,
     };
     if (stats.nlink === 1n) {
+      if (this.#rules.reuse?.take(job, target, stats) === true) return;
       this.#pool.add(job);
       return;
     }

@@ -14,6 +14,7 @@ import {findOwner} from './owner.js';
 import {compilePatterns} from './patterns.js';
 import {fetchSources, isRemote, type Fetched} from './remote-source.js';
 import {isFile} from './resolve.js';
+import type {CopyReuse} from './reuse.js';
 import {pivot, selectSource} from './select.js';
 import {isTar, unpack} from './unpack.js';
 import {directoryTree, openSource, type CopySource, type SourceTree} from './source-tree.js';
@@ -34,6 +35,8 @@ export interface StepOptions {
   readonly fetched?: readonly Fetched[];
   /** SOURCE_DATE_EPOCH: the time of the directory that WORKDIR makes. What is copied keeps its own, as with BuildKit. */
   readonly time: Timestamp | undefined;
+  /** Only where `mayReuse` says so; the caller finishes it. */
+  readonly reuse?: CopyReuse;
 }
 
 /**
@@ -62,6 +65,7 @@ async function transfer(operation: TransferOperation, options: StepOptions, sign
     mode: parseMode(chmod),
     include: undefined,
     exclude: compilePatterns(operation.excludes, '--exclude'),
+    ...(options.reuse !== undefined && {reuse: options.reuse}),
   };
   const written = byteString(operation.destination);
   const pool = createCopyPool();

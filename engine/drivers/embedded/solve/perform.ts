@@ -7,6 +7,7 @@ import {type Store, temporaryPath} from '../../../store/store.js';
 import {moveToTrash} from '../../../store/trash.js';
 import type {BuildRequest} from '../../driver.js';
 import type {BuildPlace} from '../build.js';
+import type {CopyReuse} from '../files/reuse.js';
 import type {CopySource} from '../files/source-tree.js';
 import {openRuntime, type StepRuntime} from '../runtime/runtime.js';
 import {runStep} from '../runtime/run-step.js';
@@ -55,6 +56,7 @@ export async function perform(
   job: StepJob,
   root: string,
   empty: boolean,
+  reuse: CopyReuse | undefined,
   tools: PerformTools,
   signal: AbortSignal,
 ): Promise<void> {
@@ -70,7 +72,15 @@ export async function perform(
       const user = config.User ?? '';
       const fetched = operation.kind === 'workdir' ? undefined : tools.contents.fetched(operation);
       const time = timeOf(tools.request);
-      const options = {source, root, empty, user, time, ...(fetched !== undefined && {fetched})};
+      const options = {
+        source,
+        root,
+        empty,
+        user,
+        time,
+        ...(fetched !== undefined && {fetched}),
+        ...(reuse !== undefined && {reuse}),
+      };
       await runFileStep(operation, options, signal);
       return;
     }

@@ -1,11 +1,23 @@
+import {existsSync} from 'node:fs';
 import {availableParallelism} from 'node:os';
+import {join} from 'node:path';
 import {createLimiter} from '../../../base/concurrency.js';
 import {canonicalJson, type KeyPart} from '../../../plan/cache-key.js';
 import {adoptRoot, mountOverlay} from '../../../snapshot/overlay.js';
 import {withLock} from '../../../store/locks.js';
-import {writeRecord} from '../../../store/records.js';
-import {completeSnapshot, discardSnapshot, newSnapshot} from '../../../store/snapshots.js';
+import {findRecords, writeRecord} from '../../../store/records.js';
+import {
+  claimSnapshot,
+  completeSnapshot,
+  discardSnapshot,
+  newSnapshot,
+  type NewSnapshot,
+  snapshotFs,
+  snapshotPath,
+} from '../../../store/snapshots.js';
 import {newMountPoint} from '../../../store/store.js';
+import {byteString} from '../files/byte-path.js';
+import type {CopyReuse} from '../files/reuse.js';
 import {generation, keyOfRun, type Lookup} from './lookup.js';
 import {perform, type PerformTools} from './perform.js';
 import type {Result, SolverWork, StepJob} from './solver.js';
@@ -51,6 +63,33 @@ export function createRunner(parts: RunnerParts): SolverWork {
     );
   }
 
+  /** What an earlier run of the same COPY left may be used again, where it reads a build context. */
+  async function reuseOf(job: StepJob, target: string, {id, fs}: NewSnapshot): Promise<CopyReuse | undefined> {
+    const {operation} = job.step;
+    if (operation.kind !== 'copy' || job.inputs.size > 0) return undefined;
+    const {createCopyReuse, mayReuse} = await import('../files/reuse.js');
+    if (!mayReuse(operation)) return undefined;
+    const past = request.noCache ? [] : findRecords(store, {stepIdentity: identityOf(job), most: 5});
+    const earlier = past.find(
+      ({snapshot}) => snapshot !== null && existsSync(listOf(snapshot)) && claimSnapshot(store, snapshot),
+    )?.snapshot;
+    const found =
+      earlier === undefined || earlier === null
+        ? undefined
+        : {upper: snapshotFs(store, earlier), list: listOf(earlier)};
+    const [root, upper] = [byteString(target), byteString(fs)];
+    return createCopyReuse({
+      root,
+      upper,
+      list: listOf(id),
+      earlier: found === undefined ? undefined : {...found, upper: byteString(found.upper)},
+    });
+  }
+
+  function listOf(id: string): string {
+    return join(snapshotPath(store.root, id), 'copied');
+  }
+
   async function run(job: StepJob, signal: AbortSignal): Promise<Result> {
     const {step, stage, key, parent} = job;
     signal.throwIfAborted();
@@ -63,12 +102,14 @@ export function createRunner(parts: RunnerParts): SolverWork {
         const lowers = mounts.lowers(chain);
         const target = newMountPoint(store);
         if (lowers[0] !== undefined) adoptRoot(snapshot.fs, lowers[0]);
+        const reuse = await reuseOf(job, target, snapshot);
         mountOverlay({target, lowers, upper: snapshot.fs, work: snapshot.work, userXattrs: rootless});
         try {
-          await perform(job, target, chain.length === 0, parts, signal);
+          await perform(job, target, chain.length === 0, reuse, parts, signal);
         } finally {
           releaseMountPoint(target);
         }
+        await reuse?.finish(signal);
         completeSnapshot(store, snapshot.id, {synced: false, parents: chain.slice(-1)});
       } catch (error) {
         discardSnapshot(store, snapshot.id);
@@ -79,7 +120,7 @@ export function createRunner(parts: RunnerParts): SolverWork {
       const again = isFresh(job);
       writeRecord(store, {
         key,
-        stepIdentity: `${stage.label}\0${step.id}`,
+        stepIdentity: identityOf(job),
         parts: {...recordedParts(job.parts), ...(again && {[generation]: snapshot.id})},
         snapshot: snapshot.id,
         seconds,
@@ -101,6 +142,8 @@ export function createRunner(parts: RunnerParts): SolverWork {
     }
   }
 }
+
+const identityOf = ({stage, step}: StepJob): string => `${stage.label}\0${step.id}`;
 
 /** As the record keeps them: a text for each part, by kind and name. */
 function recordedParts(parts: readonly KeyPart[]): Readonly<Record<string, string>> {

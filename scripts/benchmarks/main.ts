@@ -1,6 +1,7 @@
 /** Each benchmark prints its table and answers whether its bounds held. */
 const benchmarks: Readonly<Record<string, () => Promise<{readonly run: () => Promise<boolean>}>>> = {
   context: () => import('./context.js'),
+  build: () => import('./build.js'),
 };
 
 const name = process.argv[2] ?? '';

@@ -10,9 +10,8 @@ const ranks = new Map(
     ['stages', 'snapshot', 'registry', 'bases'],
     ['plan'],
     ['drivers'],
-    ['artifacts', 'delivery'],
+    ['artifacts'],
     ['job'],
-    ['experiment', 'report'],
     ['cli', 'index.ts'],
   ].flatMap((rooms, rank) => rooms.map((room): [string, number] => [room, rank])),
 );

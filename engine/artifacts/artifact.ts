@@ -1,7 +1,7 @@
 import {basename} from 'node:path';
 import {quote} from '../base/errors.js';
 import {formatPlatform, type Platform} from '../oci/platform.js';
-import {formatBytes} from '../progress/format.js';
+import {formatBytes} from '../base/format-bytes.js';
 import type {DebPackage} from './deb.js';
 
 /** A file that was taken out of a stage. */

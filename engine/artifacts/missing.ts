@@ -1,7 +1,7 @@
 import {posix} from 'node:path';
 import {BuildError, quote} from '../base/errors.js';
 import {didYouMean} from '../base/nearest.js';
-import {formatBytes} from '../progress/format.js';
+import {formatBytes} from '../base/format-bytes.js';
 import {formatPattern, type ArtifactPattern} from './pattern.js';
 import {readStage, type ReadTree} from './stage-tree.js';
 

@@ -5,7 +5,7 @@ import {BuildError} from '../base/errors.js';
 import {createRedactor} from '../base/redact.js';
 import type {DebianBaseImage} from '../bases/debian.js';
 import type {Daemon} from '../drivers/docker/daemon.js';
-import {formatBytes} from '../progress/format.js';
+import {formatBytes} from '../base/format-bytes.js';
 import {reachableDaemon} from './driver-choice.js';
 import {progressOf} from './progress-of.js';
 import {storeRoot} from './store-root.js';

@@ -1,7 +1,8 @@
 import {readFile} from 'node:fs/promises';
+import {BuildError} from '../base/errors.js';
 import {createRedactor, type Redactor} from '../base/redact.js';
 import {writeBeside} from '../base/write-beside.js';
-import type {Driver} from '../drivers/driver.js';
+import type {Driver, Output} from '../drivers/driver.js';
 import {completePlan} from '../job/complete-plan.js';
 import {metadataOf} from '../job/metadata.js';
 import {readPast, rememberBuild} from '../job/past.js';
@@ -44,6 +45,7 @@ export async function buildCommand(
     const {signal} = limited;
     const opened = await openJob(path, flags, terminal, signal, true);
     job = opened;
+    refuseTerminal(job.settings.outputs, terminal);
     await learnSecrets(redactor, job);
     const root = storeRoot(flags.root, terminal);
     const mode = flags.quiet === true ? 'quiet' : (flags.progress ?? 'auto');
@@ -62,7 +64,7 @@ export async function buildCommand(
     await writeFiles(flags, result);
     progress.close();
     const id = result.built.configDigest ?? result.built.manifestDigest;
-    const toStdout = job.settings.outputs.some(({dest}) => dest === '-');
+    const toStdout = job.settings.outputs.some(writesToStdout);
     const answer =
       flags.json === true ? answerJson(result) : flags.quiet === true ? `${id ?? ''}\n` : renderAnswer(result);
     // Where the output itself goes to standard output, the answer must not be in it.
@@ -76,6 +78,20 @@ export async function buildCommand(
     limited.dispose();
     await job?.close();
   }
+}
+
+/** An archive without a destination is for standard output, as `-` says outright. */
+function writesToStdout({type, dest}: Output): boolean {
+  return type !== 'image' && (dest === undefined || dest === '-');
+}
+
+/** An archive in a terminal helps nobody. Throws BuildError USAGE. */
+function refuseTerminal(outputs: readonly Output[], terminal: Terminal): void {
+  const output = outputs.find(writesToStdout);
+  if (output === undefined || !terminal.answerIsTty) return;
+  throw new BuildError('USAGE', `--output type=${output.type} would write its archive to the terminal`, {
+    remedy: `Name a file (--output type=${output.type},dest=FILE), or pipe standard output to what reads it.`,
+  });
 }
 
 /** Runs the build and adds it to the history, however it ends. */

@@ -55,6 +55,13 @@ function notNegated(option: Option): Option {
   return option;
 }
 
+/** Of every command that builds something. */
+export function progressOption(): Option {
+  return new Option('--progress <MODE>', 'how progress is shown on standard error')
+    .choices(['auto', 'tty', 'plain', 'rawjson', 'quiet'])
+    .default('auto');
+}
+
 /** What decides what is built: shared by build, plan, check and context. */
 export function addSettingsOptions(command: Command): Command {
   return command
@@ -101,11 +108,7 @@ export function addBuildOptions(command: Command): Command {
     .option('--no-artifacts', 'take no artifacts out')
     .option('--iidfile <FILE>', 'write the image ID to a file')
     .option('--metadata-file <FILE>', "write the build's metadata (JSON) to a file")
-    .addOption(
-      new Option('--progress <MODE>', 'how progress is shown on standard error')
-        .choices(['auto', 'tty', 'plain', 'rawjson', 'quiet'])
-        .default('auto'),
-    )
+    .addOption(progressOption())
     .option('-q, --quiet', 'print the image ID only')
     .option('--jobs <N>', 'steps at once')
     .option('--timeout <DURATION>', 'give the build up after this time (90s, 10m, 1h30m)')

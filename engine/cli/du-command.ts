@@ -1,4 +1,4 @@
-import {formatBytes} from '../progress/format.js';
+import {formatBytes} from '../base/format-bytes.js';
 import {type DiskUsage, diskUsage, type UsageItem} from '../store/du.js';
 import {type StoreFlags, withStoreOf} from './store-options.js';
 import {renderTable} from './table.js';

@@ -1,6 +1,6 @@
 import {manifestLimit, parseManifest} from '../oci/manifest.js';
 import {familiarName, parseReference} from '../oci/reference.js';
-import {formatBytes} from '../progress/format.js';
+import {formatBytes} from '../base/format-bytes.js';
 import {readBlobBytes} from '../store/blobs.js';
 import type {Store} from '../store/store.js';
 import {listTags, type Tag} from '../store/tags.js';

@@ -1,5 +1,7 @@
 import {resolve} from 'node:path';
 import {stat} from 'node:fs/promises';
+import {BuildError, quote} from '../base/errors.js';
+import {didYouMean} from '../base/nearest.js';
 import {createMissingEnvFiles} from '../compose/create-env-files.js';
 import type {ComposeBuild} from '../compose/compose-build.js';
 import {loadCompose} from '../compose/load-compose.js';
@@ -9,6 +11,8 @@ import type {BuildFlags} from './build-options.js';
 import {environmentMap} from './driver-choice.js';
 import {jobSettings} from './settings.js';
 import type {Terminal} from './terminal.js';
+
+const commands = ['build', 'plan', 'check', 'context', 'base', 'images', 'history', 'du', 'prune'];
 
 export interface OpenedJob extends PreparedJob {
   readonly compose: ComposeBuild | undefined;
@@ -43,8 +47,23 @@ export async function openJob(
     }
   }
   const settings = await jobSettings(path, flags, compose, terminal, signal);
-  const prepared = await prepareJob(settings, terminal.stdin as AsyncIterable<Uint8Array>, signal);
+  const prepared = await prepareJob(settings, terminal.stdin as AsyncIterable<Uint8Array>, signal).catch(
+    (error: unknown) => {
+      throw meantCommand(path, error) ?? error;
+    },
+  );
   return {...prepared, compose, notes};
+}
+
+/** A misspelt command is taken for a context that does not exist. */
+function meantCommand(path: string | undefined, error: unknown): BuildError | undefined {
+  if (path === undefined || !(error instanceof BuildError) || error.code !== 'CONTEXT_NOT_FOUND') return undefined;
+  const hint = didYouMean(path, commands);
+  if (hint === '') return undefined;
+  return new BuildError('USAGE', `there is neither a command nor a build context ${quote(path)}${hint}`, {
+    remedy: 'build-image --help lists the commands. A build context is a directory, "-" or a Git or tarball URL.',
+    cause: error,
+  });
 }
 
 /** The Compose service; undefined where the context is no directory, `--file` is given, or there is no such file. */

@@ -1,5 +1,5 @@
-import {Command, CommanderError} from 'commander';
-import {addBuildOptions, addSettingsOptions} from './build-options.js';
+import {Command, CommanderError, Option} from 'commander';
+import {addBuildOptions, addSettingsOptions, progressOption} from './build-options.js';
 import {cancellation} from './cancellation.js';
 import {reportFailure} from './failure.js';
 import {addStoreOptions} from './store-options.js';
@@ -54,7 +54,7 @@ function program(terminal: Terminal, run: Run): Command {
   addSettingsOptions(root.command('plan').description('what would run, and where every ARG and ENV value comes from'))
     .argument(path, what)
     .action(run(async () => (await import('./plan-command.js')).planCommand));
-  addSettingsOptions(root.command('check').description("the Dockerfile's problems; exit status 1 on an error"))
+  addSettingsOptions(root.command('check').description("the Dockerfile's problems; exit status 1 where there is one"))
     .argument(path, what)
     .action(run(async () => (await import('./check-command.js')).checkCommand));
   addSettingsOptions(
@@ -67,11 +67,11 @@ function program(terminal: Terminal, run: Run): Command {
     .description('make a base image out of Debian packages, where no registry can be reached')
     .argument('<REFERENCE>', 'such as debian:bookworm')
     .option('--if-missing', 'only where the driver does not have it')
-    .option('--driver <NAME>', 'who gets it', 'auto')
+    .addOption(new Option('--driver <NAME>', 'who gets it').choices(['auto', 'docker', 'embedded']).default('auto'))
     .option('--include <PACKAGES>', 'further packages, comma-separated')
     .option('--output <FILE>', 'write a docker archive instead of loading it')
     .option('--root <DIR>', 'where build-image keeps its store')
-    .option('--progress <MODE>', 'auto, tty, plain, rawjson or quiet', 'auto')
+    .addOption(progressOption())
     .action(run(async () => (await import('./base-command.js')).baseCommand));
   addStoreCommands(root, run);
   return root;

@@ -1,5 +1,6 @@
 import {BuildError} from '../base/errors.js';
-import {count, formatBytes} from '../progress/format.js';
+import {formatBytes} from '../base/format-bytes.js';
+import {count} from '../progress/format.js';
 import {pruneStore} from '../store/prune.js';
 import {parseSize} from './flag-values.js';
 import {parseAge, type StoreFlags, withStoreOf} from './store-options.js';

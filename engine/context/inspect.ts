@@ -1,3 +1,4 @@
+import {formatBytes} from '../base/format-bytes.js';
 import {isBatched} from './directory-context.js';
 import type {BuildContext} from './context.js';
 
@@ -76,15 +77,6 @@ function inWalkOrder(a: string, b: string): number {
   return Buffer.compare(left, right);
 }
 
-const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
-
-/** Bytes for people: `0 B`, `1.5 MiB`. */
-function readable(bytes: number): string {
-  let [value, unit] = [bytes, 0];
-  for (; value >= 1024 && unit < units.length - 1; unit++) value /= 1024;
-  return `${unit === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${units[unit] ?? ''}`;
-}
-
 /** Control characters, which a file name may hold, made visible. */
 const visible = (path: string): string =>
   path.replace(/[\0-\x1f\x7f]/g, (char) => `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`);
@@ -92,10 +84,10 @@ const visible = (path: string): string =>
 /** The inspection as text, a path a line. */
 export function renderContext(inspection: ContextInspection): string {
   const {sent, ignored, directories, largest, paths} = inspection;
-  const width = Math.max(4, ...paths.slice(0, 10_000).map((one) => readable(one.size).length));
+  const width = Math.max(4, ...paths.slice(0, 10_000).map((one) => formatBytes(one.size).length));
   const lines = paths.map(({path, type, size, sent: isSent, rule}) => {
     const name = visible(path) + (type === 'directory' ? '/' : '');
-    const amount = type === 'file' ? readable(size) : '';
+    const amount = type === 'file' ? formatBytes(size) : '';
     const why =
       rule === null
         ? ''
@@ -103,13 +95,13 @@ export function renderContext(inspection: ContextInspection): string {
     return `${isSent ? 'sent   ' : 'ignored'}  ${amount.padStart(width)}  ${name}${why}`;
   });
   const sums = [
-    `${sent.files} files, ${readable(sent.bytes)} sent; ${ignored.paths} paths ignored` +
+    `${sent.files} files, ${formatBytes(sent.bytes)} sent; ${ignored.paths} paths ignored` +
       (inspection.ignoreFile === null ? ' (no ignore file)' : ` by ${inspection.ignoreFile}`),
   ];
   const block = (title: string, rows: readonly {readonly path: string; readonly bytes: number}[]) =>
     rows.length === 0
       ? []
-      : ['', title, ...rows.map(({path, bytes}) => `  ${readable(bytes).padStart(9)}  ${visible(path)}`)];
+      : ['', title, ...rows.map(({path, bytes}) => `  ${formatBytes(bytes).padStart(9)}  ${visible(path)}`)];
   return [...lines, '', ...sums, ...block('By directory:', directories), ...block('Largest files:', largest), ''].join(
     '\n',
   );

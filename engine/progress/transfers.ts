@@ -1,5 +1,5 @@
 import type {BuildEventBody} from './events.js';
-import {formatBytes} from './format.js';
+import {formatBytes} from '../base/format-bytes.js';
 
 // The rate is that of the last seconds, not of the whole transfer.
 const window = 3000;

@@ -151,3 +151,15 @@ test('an age is in days or in what a duration is', (t) => {
 test('a table aligns wide characters and shows control characters', (t) => {
   t.is(renderTable([['a', 'b'], ['日本', 'c\u001b[31m'], []]), 'a     b\n日本  c\\u001b[31m\n\n');
 });
+
+for (const [argv, message] of [
+  [['biuld'], /neither a command nor a build context "biuld" \(did you mean "build"\?\)/],
+  [['base', 'debian:bookworm', '--driver', 'docekr'], /Allowed choices are auto, docker, embedded/],
+  [['base', 'debian:bookworm', '--progress', 'loud'], /Allowed choices are auto, tty, plain/],
+] as const) {
+  test.serial(`"${argv.join(' ')}" is wrong usage, and says what was meant`, async (t) => {
+    const {status, answer, error} = await call(...argv);
+    t.deepEqual([status, answer], [2, '']);
+    t.regex(error, message);
+  });
+}

@@ -1,5 +1,6 @@
 import test from 'ava';
-import {formatBytes, formatDuration} from '../../engine/progress/format.js';
+import {formatBytes} from '../../engine/base/format-bytes.js';
+import {formatDuration} from '../../engine/progress/format.js';
 
 for (const [seconds, text] of [
   [0, '0.0s'],

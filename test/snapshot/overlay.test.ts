@@ -16,7 +16,6 @@ import {layerTar} from '../../engine/snapshot/diff.js';
 import {resolveInRoot} from '../../engine/snapshot/layer-view.js';
 import {adoptRoot, mountOverlay, unmountOverlay} from '../../engine/snapshot/overlay.js';
 import {formatPaxTime, parsePaxTime} from '../../engine/snapshot/tar-header.js';
-import {parseGroup, parsePasswd, resolveChown, resolveUser} from '../../engine/snapshot/users.js';
 import {archive} from '../helpers/archive.js';
 import {asRoot} from '../helpers/root.js';
 import {temporaryDirectory} from '../helpers/temporary.js';
@@ -155,35 +154,6 @@ asRoot('a path is resolved inside the tree, whatever its links say', (t) => {
   t.is(at('up/file', true, [top, base]), 'up/file absent');
   t.throws(() => at('loop/x'), {code: 'NOT_FOUND'});
   t.throws(() => at('dir/file/x'), {code: 'NOT_FOUND'});
-});
-
-const user = (spec: string) =>
-  resolveUser(spec, {
-    users: parsePasswd(
-      'root:x:0:0::/root:/bin/sh\nbroken\nwww:x:33:44::/var/www:\n1000:x:7:8::/odd:\nbig:x:99999999999:1::/:',
-    ),
-    groups: parseGroup('root:x:0:\nstaff:x:50:www,root\naudio:x:29:www\nwww:x:44:'),
-  });
-
-test('USER gives ids, supplementary groups and home, and an unknown name the nearest one', (t) => {
-  t.deepEqual(user('www'), {uid: 33, gid: 44, groups: [29, 50], home: '/var/www'});
-  t.deepEqual(user('33'), {uid: 33, gid: 44, groups: [29, 50], home: '/var/www'});
-  t.deepEqual(user('www:staff'), {uid: 33, gid: 50, groups: [], home: '/var/www'});
-  t.deepEqual(user('4711'), {uid: 4711, gid: 0, groups: [], home: '/'});
-  t.deepEqual(user('4711:12'), {uid: 4711, gid: 12, groups: [], home: '/'});
-  t.deepEqual(user('1000'), {uid: 7, gid: 8, groups: [], home: '/odd'});
-  t.deepEqual(user(''), {uid: 0, gid: 0, groups: [50], home: '/root'});
-  t.throws(() => user('wwww'), {code: 'NOT_FOUND', message: /did you mean "www"/});
-  t.throws(() => user('www:stuff'), {code: 'NOT_FOUND', message: /did you mean "staff"/});
-  const files = {users: parsePasswd('www:x:33:44::/:'), groups: []};
-  t.deepEqual(
-    [resolveChown('www', files), resolveChown('5', files), resolveChown('www:9', files)],
-    [
-      {uid: 33, gid: 44},
-      {uid: 5, gid: 5},
-      {uid: 33, gid: 9},
-    ],
-  );
 });
 
 async function* once(bytes: Uint8Array, size = 7777): AsyncGenerator<Uint8Array, void, undefined> {

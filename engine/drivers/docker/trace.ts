@@ -24,6 +24,8 @@ interface StepState {
   /** Layers came from a registry. */
   fetched: boolean;
   error: string;
+  /** It runs again, and nobody was told: what BuildKit does twice in no time is no news. */
+  silent: boolean;
   readonly decoders: Map<bigint, StringDecoder>;
 }
 
@@ -47,6 +49,8 @@ export interface Trace {
 }
 
 const stdout = 1n;
+// Milliseconds after which a step that runs once more is worth a line.
+const noticeable = 500;
 
 export function createTrace(plan: Plan, events: EventSink): Trace {
   const steps = new Map<string, StepState>();
@@ -71,10 +75,23 @@ export function createTrace(plan: Plan, events: EventSink): Trace {
       cached: false,
       fetched: false,
       error: '',
+      silent: false,
       decoders: new Map(),
     };
     steps.set(vertex.digest, step);
     return step;
+  };
+
+  const announce = (step: StepState): void => {
+    const {digest, name, place} = step;
+    step.silent = false;
+    events.emit({
+      type: 'step-started',
+      step: digest,
+      name,
+      ...(place !== undefined && {stage: place.stage}),
+      ...(place?.line !== undefined && {line: place.line}),
+    });
   };
 
   const updateVertex = (vertex: Vertex, solve: number): void => {
@@ -92,19 +109,15 @@ export function createTrace(plan: Plan, events: EventSink): Trace {
     if (started !== undefined && step.running === undefined && (step.ended === undefined || started > step.ended)) {
       step.running = started;
       step.since = performance.now();
-      events.emit({
-        type: 'step-started',
-        step: digest,
-        name,
-        ...(place !== undefined && {stage: place.stage}),
-        ...(place?.line !== undefined && {line: place.line}),
-      });
+      step.silent = step.ended !== undefined && (place === undefined || step.cached);
+      if (!step.silent) announce(step);
     }
     if (completed !== undefined && step.running !== undefined && completed >= step.running) {
       step.spent += completed - step.running;
       step.running = undefined;
       step.ended = completed;
       step.error = vertex.error;
+      if (step.silent && vertex.error === '') return;
       // A base that the daemon already had: older ones do not call that cached.
       if (/^\[[^\]]*\] FROM /.test(name) && !step.fetched && vertex.error === '') {
         step.cached = true;
@@ -123,6 +136,11 @@ export function createTrace(plan: Plan, events: EventSink): Trace {
         const step = steps.get(vertex);
         if (step?.solve !== solve) continue;
         step.fetched ||= id.startsWith('sha256:');
+        if (current === 0n && total === 0n) continue;
+        if (step.silent) {
+          if (step.running === undefined || performance.now() - step.since < noticeable) continue;
+          announce(step);
+        }
         const label = name === '' || name === id ? id : id.startsWith('sha256:') ? `${id} ${name}` : name;
         events.emit({type: 'step-progress', step: vertex, label, current: Number(current), total: Number(total)});
       }

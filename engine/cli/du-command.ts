@@ -30,7 +30,7 @@ function renderUsage(usage: DiskUsage, verbose: boolean): string {
   const items = verbose
     ? `${renderTable([['KIND', 'ID', 'SIZE', 'LAST USED', 'IN USE', 'WHAT'], ...usage.items.map(rowOf)])}\n`
     : '';
-  const sums = `total        ${formatBytes(usage.total)}\nreclaimable  ${formatBytes(usage.reclaimable)}\n`;
+  const sums = `total        ${formatBytes(usage.total)}\nreclaimable  ${formatBytes(usage.reclaimable)} by prune --all\n`;
   return `${items}${renderTable([['KIND', 'COUNT', 'SIZE'], ...groups])}\n${sums}`;
 }
 

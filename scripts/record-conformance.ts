@@ -5,9 +5,11 @@ import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {format} from 'prettier';
 import type {ConformanceCase, Outcome} from '../test/integration/conformance/case.js';
-import {groups} from '../test/integration/conformance/groups.js';
+import {baseArchive} from '../test/integration/conformance/bases.js';
+import {groups, imageGroups} from '../test/integration/conformance/groups.js';
 import {listTree} from '../test/integration/conformance/listing.js';
 import {makeTree} from '../test/integration/conformance/tree.js';
+import {recordImage} from './lib/record-image.js';
 
 // Runs every case on a Docker daemon and keeps what it made: facts only.
 const docker = process.env['DOCKER'] ?? 'docker';
@@ -72,19 +74,33 @@ const reason = (log: string): string =>
     .replace(/[a-z0-9-]{25,36}::[a-z0-9]{25}/g, 'REF')
     .replace(/\/\S*\/overlay2\/[a-z0-9]+\/(?:diff|merged)/g, '');
 
+async function keep(
+  group: string,
+  cases: readonly ConformanceCase[],
+  outcomeOf: (one: ConformanceCase) => Outcome,
+): Promise<void> {
+  const file = `test/fixtures/conformance/${group}.json`;
+  const only = process.env['ONLY'];
+  const outcomes: Record<string, Outcome> =
+    only === undefined ? {} : (JSON.parse(readFileSync(file, 'utf8')) as Record<string, Outcome>);
+  for (const one of cases) {
+    if (only !== undefined && !one.name.includes(only)) continue;
+    outcomes[one.name] = outcomeOf(one);
+    if (process.env['VERBOSE'] !== undefined) console.log(one.name, JSON.stringify(outcomes[one.name], null, 1));
+  }
+  const options = JSON.parse(readFileSync('.prettierrc.json', 'utf8')) as object;
+  writeFileSync(file, await format(JSON.stringify(outcomes), {...options, parser: 'json'}));
+  console.log(`${cases.length} cases in ${file}`);
+}
+
 try {
   const wanted = process.argv.slice(2);
-  for (const [group, cases] of Object.entries(groups)) {
-    if (wanted.length > 0 && !wanted.includes(group)) continue;
-    const outcomes: Record<string, Outcome> = {};
-    for (const one of cases) {
-      outcomes[one.name] = record(one);
-      if (process.env['VERBOSE'] !== undefined) console.log(one.name, JSON.stringify(outcomes[one.name], null, 1));
-    }
-    const file = `test/fixtures/conformance/${group}.json`;
-    const options = JSON.parse(readFileSync('.prettierrc.json', 'utf8')) as object;
-    writeFileSync(file, await format(JSON.stringify(outcomes), {...options, parser: 'json'}));
-    console.log(`${cases.length} cases in ${file}`);
+  const asked = (group: string): boolean => wanted.length === 0 || wanted.includes(group);
+  for (const [group, cases] of Object.entries(groups)) if (asked(group)) await keep(group, cases, record);
+  const images = Object.entries(imageGroups).filter(([group]) => asked(group));
+  if (images.length > 0) execFileSync(docker, ['load', '-i', baseArchive(work)]);
+  for (const [group, cases] of images) {
+    await keep(group, cases, (one) => recordImage(one, docker, work, reason));
   }
 } finally {
   rmSync(work, {recursive: true, force: true});

@@ -10,8 +10,9 @@ export interface ConformanceCase {
   /** `.dockerignore` is a file of the tree like any other. */
   readonly buildArgs?: Readonly<Record<string, string>>;
   readonly target?: string;
-  /** The image config and history are compared, too. */
-  readonly config?: boolean;
+  /** Further arguments that both command lines know; `$BESIDE` is the directory that `beside` is made in. */
+  readonly flags?: readonly string[];
+  readonly beside?: Tree;
   /** What our own message has to say where the build fails. */
   readonly says?: RegExp;
 }
@@ -61,4 +62,4 @@ export interface TarMember {
 export const defaultMtime = 1_577_934_245;
 
 /** What a build gave: a listing of the target's root, or that it failed (the builder's words, for people). */
-export type Outcome = {readonly listing: readonly string[]; readonly config?: unknown} | {readonly error: string};
+export type Outcome = {readonly listing: readonly string[]; readonly image?: unknown} | {readonly error: string};

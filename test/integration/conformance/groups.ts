@@ -1,9 +1,19 @@
 import type {ConformanceCase} from './case.js';
 import {addCases} from './cases/add.js';
+import {configCases} from './cases/config.js';
 import {copyCases} from './cases/copy.js';
+import {runCases} from './cases/run.js';
+import {stageCases} from './cases/stages.js';
 
-/** Every group of cases; a group's outcomes are in test/fixtures/conformance/<group>.json. */
+/** Groups of cases that need no container. A group's outcomes are in test/fixtures/conformance/<group>.json. */
 export const groups: Readonly<Record<string, readonly ConformanceCase[]>> = {
   copy: copyCases,
   add: addCases,
+};
+
+/** Groups that are built as images, on the base images of bases.ts. */
+export const imageGroups: Readonly<Record<string, readonly ConformanceCase[]>> = {
+  run: runCases,
+  config: configCases,
+  stages: stageCases,
 };

@@ -14,7 +14,6 @@ export const configCases: readonly ConformanceCase[] = [
   one('an image of FROM alone', base),
   one('an image of FROM alone keeps the config of its base', rich),
   one('an image from scratch', 'FROM scratch\nCOPY f /\n', {context: {f: 'f\n'}}),
-  one('an image from scratch with nothing in it', 'FROM scratch\nLABEL a=b\n'),
   // ENV
   one('ENV in both forms', `${base}ENV A 1 2  3\nENV B=1 C="x y" D='z "q"' E=a\\ b\n`),
   one('ENV replaces in place', `${base}ENV A=1 B=2\nENV A=3 PATH=/x:$PATH\n`),

@@ -3,11 +3,9 @@ import {randomUUID} from 'node:crypto';
 import {mkdirSync, rmSync} from 'node:fs';
 import {join} from 'node:path';
 import type {ImageConfig} from '../../engine/oci/config.js';
-import {notListed} from '../../test/integration/conformance/bases.js';
 import type {ConformanceCase, Outcome} from '../../test/integration/conformance/case.js';
-import {prepareCase} from '../../test/integration/conformance/image-build.js';
+import {listImage, prepareCase} from '../../test/integration/conformance/image-build.js';
 import {imageFacts} from '../../test/integration/conformance/image-facts.js';
-import {listTree} from '../../test/integration/conformance/listing.js';
 
 /** What a daemon makes of a case as an image: its config out of `docker save`, its files out of the same build as a tar. */
 export function recordImage(
@@ -37,7 +35,7 @@ export function recordImage(
     if (exported.status !== 0) throw new Error(`${one.name}: ${exported.stderr}`);
     const unpack = ['--numeric-owner', '--xattrs', '--xattrs-include=*', '--warning=no-timestamp'];
     execFileSync('tar', [...unpack, '-C', root, '-xpf', tar]);
-    return {listing: listTree(root, notListed), image: imageFacts(savedConfig(docker, tag, directory))};
+    return {listing: listImage(root), image: imageFacts(savedConfig(docker, tag, directory))};
   } finally {
     spawnSync(docker, ['image', 'rm', '-f', tag]);
     rmSync(directory, {recursive: true, force: true});

@@ -18,6 +18,7 @@ import {
 import {newMountPoint} from '../../../store/store.js';
 import {byteString} from '../files/byte-path.js';
 import type {CopyReuse} from '../files/reuse.js';
+import {whyFailed} from './full-disk.js';
 import {generation, keyOfRun, type Lookup} from './lookup.js';
 import {perform, type PerformTools} from './perform.js';
 import type {Result, SolverWork, StepJob} from './solver.js';
@@ -105,7 +106,9 @@ export function createRunner(parts: RunnerParts): SolverWork {
         const reuse = await reuseOf(job, target, snapshot);
         mountOverlay({target, lowers, upper: snapshot.fs, work: snapshot.work, userXattrs: rootless});
         try {
-          await perform(job, target, chain.length === 0, reuse, parts, signal);
+          await perform(job, target, chain.length === 0, reuse, parts, signal).catch((error: unknown) => {
+            throw whyFailed(store.root, error);
+          });
         } finally {
           releaseMountPoint(target);
         }

@@ -15,7 +15,7 @@ const mostRounds = 8;
  */
 export async function completePlan(
   job: Pick<PreparedJob, 'plan' | 'planWith' | 'settings'>,
-  driver: Pick<Driver, 'imageConfigs'>,
+  driver: Pick<Driver, 'imageConfigs' | 'name'>,
   credentials: JobServices['credentials'],
   events: EventSink,
   signal: AbortSignal,
@@ -23,7 +23,9 @@ export async function completePlan(
   const known = new Map<string, ImageConfig>();
   let {plan} = job;
   for (let round = 0; round < mostRounds; round++) {
-    const missing = plan.graph.images.filter((reference) => !known.has(reference));
+    const named = namedImages(job, plan, driver.name);
+    const wanted = [...new Set([...plan.graph.images, ...named.values()])];
+    const missing = wanted.filter((reference) => !known.has(reference));
     if (missing.length === 0) return plan;
     const request = {pull: job.settings.pull, credentials, platform: plan.graph.platform};
     let found: ReadonlyMap<string, ImageConfig>;
@@ -34,9 +36,34 @@ export async function completePlan(
     }
     if (found.size === 0) return plan;
     for (const [reference, config] of found) known.set(reference, config);
+    for (const [name, reference] of named) {
+      const config = known.get(reference);
+      if (config !== undefined) known.set(name, config);
+    }
     plan = job.planWith(known);
   }
   return plan;
+}
+
+/** References of the images that stages start from by the name of a named context. */
+function namedImages(
+  {settings}: Pick<PreparedJob, 'settings'>,
+  {graph}: Plan,
+  driver: Driver['name'],
+): ReadonlyMap<string, string> {
+  const found = new Map<string, string>();
+  for (const {base, reachable} of graph.stages) {
+    if (base.kind !== 'context' || !reachable) continue;
+    const named = settings.contexts.get(base.name);
+    if (named?.kind === 'image') found.set(base.name, named.reference);
+    // Only this engine reads layouts itself.
+    if (named?.kind === 'oci-layout' && driver === 'embedded') {
+      const tag = named.tag === undefined ? '' : `:${named.tag}`;
+      const digest = named.digest === undefined ? '' : `@${named.digest}`;
+      found.set(base.name, `oci-layout://${named.path}${tag}${digest}`);
+    }
+  }
+  return found;
 }
 
 /** The FROM that names the image which the error is about: the only one, or the one whose name is in the message. */

@@ -46,16 +46,19 @@ export function findStage<S extends StageName>(stages: readonly S[], name: strin
   return byName ?? (/^\d+$/.test(name) ? stages[Number(name)] : undefined);
 }
 
-/** The target stage: the last one where none is asked for. Throws DOCKERFILE_STAGE, with the nearest name. */
+/** The target stage, by name as with BuildKit, which knows no index here: the last one where none is asked for. Throws DOCKERFILE_STAGE, with the nearest name. */
 export function targetOf({dockerfile, stages}: Layout, target: string | undefined): StageText {
-  const found = target === undefined || target === '' ? stages.at(-1) : findStage(stages, target);
+  const found =
+    target === undefined || target === '' ? stages.at(-1) : stages.findLast(({name}) => name === target.toLowerCase());
   if (found !== undefined) return found;
   const names = stages.flatMap(({name}) => name ?? []);
-  const known = names.length > 0 ? `The stages are ${names.join(', ')}` : 'No stage has a name';
   throw failAt(
     dockerfile,
     stages.at(-1)?.range ?? {start: 1, end: 1},
     `there is no target stage "${target ?? ''}"${didYouMean(target ?? '', names)}`,
-    {remedy: `${known}; an index from 0 to ${stages.length - 1} works too.`},
+    {
+      remedy:
+        names.length > 0 ? `The stages are ${names.join(', ')}.` : 'No stage has a name: give it one, FROM … AS NAME.',
+    },
   );
 }

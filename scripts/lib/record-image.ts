@@ -35,7 +35,7 @@ export function recordImage(
     if (exported.status !== 0) throw new Error(`${one.name}: ${exported.stderr}`);
     const unpack = ['--numeric-owner', '--xattrs', '--xattrs-include=*', '--warning=no-timestamp'];
     execFileSync('tar', [...unpack, '-C', root, '-xpf', tar]);
-    return {listing: listImage(root), image: imageFacts(savedConfig(docker, tag, directory))};
+    return {listing: listImage(root, one), image: imageFacts(savedConfig(docker, tag, directory))};
   } finally {
     spawnSync(docker, ['image', 'rm', '-f', tag]);
     rmSync(directory, {recursive: true, force: true});

@@ -61,7 +61,7 @@ const dated = (text: string, path: string): string =>
 const dockerfile = [
   'FROM conformance-base AS one\nARG SOURCE_DATE_EPOCH\n',
   ...Array.from({length: steps}, (_, index) => dated(`one ${index}`, `/one-${index}`)),
-  'FROM conformance-base\nCOPY . /context\n',
+  'FROM conformance-base\nCOPY file-* /\n',
   ...Array.from({length: steps}, (_, index) => dated(`two ${index}`, `/two-${index}`)),
   'COPY --from=one /one-1 /one-2 /\nRUN rm -r /srv/data\n',
 ].join('');

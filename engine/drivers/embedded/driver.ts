@@ -89,7 +89,9 @@ async function buildAnywhere(
       for (const event of held) events.emit(event);
       return outcome;
     } catch (error) {
-      if (!(error instanceof NotCached)) throw error;
+      // On a full disk the executor makes room first.
+      const full = error instanceof BuildError && error.code === 'NO_SPACE';
+      if (!(error instanceof NotCached) && !full) throw error;
     }
   }
   return buildInExecutor(plan, request, events, signal, options, rootless);

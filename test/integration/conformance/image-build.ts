@@ -47,6 +47,7 @@ export async function buildImage(one: ConformanceCase, root: string, work: strin
     return {
       listing: listSnapshots(
         image.snapshots.map((id) => snapshotFs(store, id)),
+        one,
         work,
       ),
       image: imageFacts(config),
@@ -56,13 +57,18 @@ export async function buildImage(one: ConformanceCase, root: string, work: strin
   }
 }
 
-/** Directories without their times: those that a builder touches for itself (`/etc` for a hosts file) differ. */
-export function listImage(root: string): readonly string[] {
-  return listTree(root, notListed).map((line) => line.replace(/^(.* dir \d{4} \d+:\d+) (?:now|@\d+)/, '$1'));
+/**
+ * Directories without their times: those that a builder touches for itself (`/etc` for a hosts file) differ. And nothing
+ * with a time where SOURCE_DATE_EPOCH is given, which the tar that is recorded gives to all.
+ */
+export function listImage(root: string, {buildArgs}: ConformanceCase): readonly string[] {
+  const lines = listTree(root, notListed);
+  if (buildArgs?.['SOURCE_DATE_EPOCH'] !== undefined) return lines.map((line) => line.replace(/ (?:now|@\d+)$/, ''));
+  return lines.map((line) => line.replace(/^(.* dir \d{4} \d+:\d+) (?:now|@\d+)/, '$1'));
 }
 
 /** Lists what snapshots (bottom first) show as one tree. */
-function listSnapshots(directories: readonly string[], work: string): readonly string[] {
+function listSnapshots(directories: readonly string[], one: ConformanceCase, work: string): readonly string[] {
   const [empty, target] = [join(work, 'empty'), join(work, 'mounted')];
   mkdirSync(empty);
   mkdirSync(target);
@@ -70,7 +76,7 @@ function listSnapshots(directories: readonly string[], work: string): readonly s
   if (lowers.length === 0) return [];
   execFileSync('mount', ['-t', 'overlay', '-o', `lowerdir=${[...lowers, empty].join(':')}`, 'overlay', target]);
   try {
-    return listImage(target);
+    return listImage(target, one);
   } finally {
     execFileSync('umount', [target]);
   }

@@ -22,8 +22,8 @@ function withoutEmpty(container: NonNullable<ImageConfig['config']>): unknown {
 }
 
 /** Digests in it name what differs from machine to machine. */
-function withoutTime({created: _, created_by: by, ...rest}: HistoryEntry): unknown {
-  return {...rest, created_by: by?.replace(/sha256:[0-9a-f]{64}/g, 'sha256:…')};
+function withoutTime({created_by: by, ...rest}: HistoryEntry): unknown {
+  return {...rest, created: undefined, created_by: by?.replace(/sha256:[0-9a-f]{64}/g, 'sha256:…')};
 }
 
 function sorted(value: unknown): unknown {

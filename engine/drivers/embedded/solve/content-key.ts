@@ -87,12 +87,12 @@ export function createContentKeys({store, request, signal, mountTree}: ContentKe
 }
 
 /** A bind mount reads what a COPY of its source would. */
-function copyOf({source}: Mount): TransferOperation {
+export function copyOf({source}: Pick<Mount, 'source'>, destination = '/'): TransferOperation {
   return {
     kind: 'copy',
     source: {kind: 'main-context'},
     sources: [source === '' ? '/' : source],
-    destination: '/',
+    destination,
     files: [],
     chown: undefined,
     chmod: undefined,

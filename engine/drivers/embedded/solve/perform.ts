@@ -100,8 +100,8 @@ async function performRun(
 ): Promise<void> {
   const {step} = job;
   const {plan, request, place} = tools;
-  const mounts = await resolveMounts(job, operation, tools);
-  const bindings = [...plan.graph.proxy, ...step.env];
+  const mounts = await resolveMounts(job, operation, tools, signal);
+  const bindings = [...plan.graph.proxy.flatMap(inBothCases), ...step.env];
   const env = bindings.flatMap(({name, value}) => (value === undefined ? [] : [`${name}=${value}`]));
   await runStep(
     runtimeOf(tools),
@@ -118,6 +118,14 @@ async function performRun(
     (stream, text) => place.events.emit({type: 'step-log', step: step.id, stream, text}),
     signal,
   );
+}
+
+/** Programs read `HTTP_PROXY`, `http_proxy`, or both: RUN has both, whichever was given. */
+function inBothCases<T extends {readonly name: string}>(binding: T): readonly T[] {
+  return [
+    {...binding, name: binding.name.toUpperCase()},
+    {...binding, name: binding.name.toLowerCase()},
+  ];
 }
 
 /** What COPY and ADD read, as a context or a mounted directory. */

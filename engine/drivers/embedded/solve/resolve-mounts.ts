@@ -13,27 +13,33 @@ export async function resolveMounts(
   job: StepJob,
   operation: Extract<Operation, {kind: 'run'}>,
   tools: PerformTools,
+  signal: AbortSignal,
 ): Promise<readonly StepMount[]> {
   const mounts: StepMount[] = [];
   for (const mount of operation.mounts) {
-    const found = await resolveMount(job, mount, tools);
+    const found = await resolveMount(job, mount, tools, signal);
     if (found !== undefined) mounts.push(found);
   }
   return mounts;
 }
 
-async function resolveMount(job: StepJob, mount: Mount, tools: PerformTools): Promise<StepMount | undefined> {
+async function resolveMount(
+  job: StepJob,
+  mount: Mount,
+  tools: PerformTools,
+  signal: AbortSignal,
+): Promise<StepMount | undefined> {
   const {type, mode, uid, gid} = mount;
   const target = mount.target ?? '';
   switch (type) {
     case 'bind':
-      return {type, target, root: await rootOf(job, mount, tools), path: mount.source, readOnly: mount.readOnly};
+      return {type, target, ...(await sourceOf(job, mount, tools, signal)), readOnly: mount.readOnly};
     case 'cache': {
       const store = join(tools.store.root, 'caches');
       const initial =
         mount.from === undefined || mount.from.kind === 'scratch'
           ? undefined
-          : {root: await rootOf(job, mount, tools), path: mount.source, key: keyOf(job, mount)};
+          : {...(await sourceOf(job, mount, tools, signal)), key: keyOf(job, mount)};
       return {
         type,
         target,
@@ -70,10 +76,16 @@ function keyOf(job: StepJob, {from}: Mount): string {
   return (from && job.inputs.get(sourceId(from))?.key) ?? 'context';
 }
 
-async function rootOf(job: StepJob, mount: Mount, tools: PerformTools): Promise<string> {
+async function sourceOf(
+  job: StepJob,
+  mount: Mount,
+  tools: PerformTools,
+  signal: AbortSignal,
+): Promise<{readonly root: string; readonly path: string}> {
   const source = mount.from ?? {kind: 'main-context' as const};
   const tree = job.inputs.get(sourceId(source));
-  return tree === undefined ? contextOf(tools.request, source).root : tools.mounts.mount(tree);
+  if (tree !== undefined) return {root: await tools.mounts.mount(tree), path: mount.source};
+  return tools.mounts.contexts.mount(contextOf(tools.request, source), mount.source, signal);
 }
 
 /** Undefined for one that is not given and not required. */

@@ -59,8 +59,7 @@ export async function partsOf(
     case 'add': {
       const {kind, source, sources, files, ...flags} = operation;
       add({kind: 'instruction', name: kind.toUpperCase(), value: [...sources]});
-      // Directories on the way to the destination have the time of the build.
-      add(setting('flags', flags), setting('SOURCE_DATE_EPOCH', epochOf(request) ?? null));
+      add(setting('flags', flags));
       for (const {name, content} of files) add(setting(`<<${name}`, content));
       add(...(await sourceKeys(source, operation, undefined)));
       return unique(parts);

@@ -3,6 +3,7 @@ import {join} from 'node:path';
 import {mountOverlay, unmountOverlay} from '../../../snapshot/overlay.js';
 import {snapshotFs} from '../../../store/snapshots.js';
 import {newMountPoint, type Store} from '../../../store/store.js';
+import {type ContextMounts, createContextMounts} from './context-mounts.js';
 import type {Tree} from './tree.js';
 
 /** Trees as directories, read-only, until `close`. */
@@ -10,6 +11,7 @@ export interface TreeMounts {
   readonly mount: (tree: Tree) => Promise<string>;
   /** Directories of a chain of snapshots, topmost first; an empty one where there is none. */
   readonly lowers: (chain: readonly string[]) => readonly string[];
+  readonly contexts: Pick<ContextMounts, 'mount'>;
   /** Unmounts everything. Idempotent. */
   readonly close: () => void;
 }
@@ -17,6 +19,7 @@ export interface TreeMounts {
 export function createTreeMounts(store: Store, rootless: boolean): TreeMounts {
   const mounted = new Map<string, Promise<string>>();
   const targets: string[] = [];
+  const contexts = createContextMounts(store);
 
   function lowers(chain: readonly string[]): readonly string[] {
     if (chain.length > 0) return [...chain].reverse().map((id) => snapshotFs(store, id));
@@ -37,12 +40,14 @@ export function createTreeMounts(store: Store, rootless: boolean): TreeMounts {
 
   return {
     lowers,
+    contexts,
     mount(tree) {
       const found = mounted.get(tree.key) ?? mountNow(tree);
       mounted.set(tree.key, found);
       return found;
     },
     close() {
+      contexts.close();
       for (const target of targets.splice(0).reverse()) releaseMountPoint(target);
     },
   };

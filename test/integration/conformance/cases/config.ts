@@ -127,7 +127,9 @@ export const configCases: readonly ConformanceCase[] = [
   one('ONBUILD FROM fails', `${base}ONBUILD FROM scratch\n`),
   one('ONBUILD MAINTAINER fails', `${base}ONBUILD MAINTAINER x\n`),
   one('ONBUILD of nothing fails', `${base}ONBUILD\n`),
-  one('ONBUILD of an unknown instruction', `${base}ONBUILD MAGIC x\n`),
+  one('ONBUILD of an unknown instruction', `${base}ONBUILD MAGIC x\n`, {
+    refused: 'no image could be built on this one',
+  }),
   one('ONBUILD of the base runs', 'FROM conformance-onbuild\nRUN cat /ran > /out\n', {context: {one: '1\n'}}),
   one('ONBUILD of the base that fails', 'FROM conformance-onbuild\n'),
   one(

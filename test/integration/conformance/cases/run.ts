@@ -43,7 +43,7 @@ export const runCases: readonly ConformanceCase[] = [
   },
   {name: 'RUN heredoc with ENV quoted', dockerfile: `${base}ENV E=y\nRUN <<'EOF'\necho "$E" > /out\nEOF\n`},
   // Exit codes
-  {name: 'RUN that exits with 3 fails', dockerfile: `${base}RUN exit 3\n`, says: /exit code 3/},
+  {name: 'RUN that exits with 3 fails', dockerfile: `${base}RUN exit 3\n`, says: /exit code: 3/},
   {name: 'RUN that is killed fails', dockerfile: `${base}RUN kill -9 $$\n`, says: /137|SIGKILL/},
   {
     name: 'RUN in a stage that nobody needs does not run',

@@ -1,0 +1,51 @@
+import {mkdirSync, rmSync} from 'node:fs';
+import {join} from 'node:path';
+import type {BuildContext} from '../../../context/context.js';
+import type {Store} from '../../../store/store.js';
+import {temporaryPath} from '../../../store/store.js';
+import {copyOf} from './content-key.js';
+
+/** Where a mount finds its part of a context. */
+export interface MountedContext {
+  readonly root: string;
+  /** Path below `root`. */
+  readonly path: string;
+}
+
+/** Contexts as directories for mounts, until `close`. */
+export interface ContextMounts {
+  readonly mount: (context: BuildContext, source: string, signal: AbortSignal) => Promise<MountedContext>;
+  readonly close: () => void;
+}
+
+/**
+ * What a mount shows of a context is what COPY would bring: without what is ignored, and of root, whoever it belongs to
+ * outside. So it is copied, once for all steps that mount the same.
+ */
+export function createContextMounts(store: Store): ContextMounts {
+  const copies = new Map<string, Promise<MountedContext>>();
+  const roots: string[] = [];
+
+  async function copy(context: BuildContext, source: string, signal: AbortSignal): Promise<MountedContext> {
+    const root = temporaryPath(store);
+    roots.push(root);
+    mkdirSync(join(root, 'root'), {recursive: true, mode: 0o755});
+    const {runFileStep} = await import('../files/step.js');
+    const target = join(root, 'root');
+    const options = {source: {kind: 'context', context}, root: target, empty: true, user: '', time: undefined} as const;
+    await runFileStep(copyOf({source}, '/context'), options, signal);
+    return {root: target, path: '/context'};
+  }
+
+  return {
+    mount(context, source, signal) {
+      const key = `${context.root}\0${source}`;
+      const found = copies.get(key) ?? copy(context, source, signal);
+      copies.set(key, found);
+      return found;
+    },
+    close() {
+      for (const root of roots.splice(0)) rmSync(root, {recursive: true, force: true});
+    },
+  };
+}

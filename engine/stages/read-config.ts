@@ -74,8 +74,7 @@ export function readWorkdir(reader: Reader, statement: StatementOf<'workdir'>): 
   // BuildKit writes an absolute path into the config as it stands.
   state.config = {...state.config, WorkingDir: written.startsWith('/') ? written : path};
   return {
-    // The root is always there: BuildKit makes no layer for it.
-    operation: path === '/' ? {kind: 'config'} : {kind: 'workdir', path},
+    operation: {kind: 'workdir', path},
     text: `WORKDIR ${shown(written)}`,
     reads: [],
     createdBy: `WORKDIR ${path}`,

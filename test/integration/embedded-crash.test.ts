@@ -63,7 +63,7 @@ const dockerfile = [
   ...Array.from({length: steps}, (_, index) => dated(`one ${index}`, `/one-${index}`)),
   'FROM conformance-base\nCOPY file-* /\n',
   ...Array.from({length: steps}, (_, index) => dated(`two ${index}`, `/two-${index}`)),
-  'COPY --from=one /one-1 /one-2 /\nRUN rm -r /srv/data\n',
+  'COPY --from=one /one-1 /one-2 /\nRUN rm -r /srv/data && touch -d "2020-01-01 00:00:00" /srv\n',
 ].join('');
 
 const answer = (run: CliRun): Answer => JSON.parse(run.stdout) as Answer;
@@ -109,7 +109,7 @@ async function killed({store, context, mark}: Yard, milliseconds: number): Promi
 asRoot(`${kills} builds that are killed leave nothing, and the next build makes the same image`, async (t) => {
   t.timeout(kills * 20_000 + 60_000);
   const place = await yard(t, dockerfile);
-  const first = await place.build();
+  const first = await place.build(['-t', 'crash:1']);
   t.is(first.status, 0, first.stderr);
   const {configDigest} = answer(first);
   t.truthy(configDigest);

@@ -4,6 +4,7 @@ import {cacheKey, type KeyPart} from '../../../plan/cache-key.js';
 import type {Plan} from '../../../plan/plan.js';
 import type {Mount, Operation, Source, Stage, StageStep} from '../../../stages/graph.js';
 import type {BuildRequest, StepOutcome} from '../../driver.js';
+import {copyOf} from './content-key.js';
 import {partsOf} from './step-parts.js';
 import {emptyTree, type Tree} from './tree.js';
 
@@ -18,10 +19,13 @@ export interface Result {
   readonly created: string;
 }
 
+/** A step of the Dockerfile, or the files of a directory that FROM names. */
+export type SolvedStep = Omit<StageStep, 'statement'>;
+
 /** One step to be looked up or run. */
 export interface StepJob {
   readonly stage: Stage;
-  readonly step: StageStep;
+  readonly step: SolvedStep;
   readonly key: string;
   readonly parts: readonly KeyPart[];
   readonly parent: Tree;
@@ -49,6 +53,10 @@ export interface Solved {
   readonly trees: ReadonlyMap<number, Tree>;
   readonly steps: readonly StepOutcome[];
 }
+
+/** The root is always there: `WORKDIR /` makes no layer, as with BuildKit. */
+const makesNothing = (operation: Operation): boolean =>
+  operation.kind === 'config' || (operation.kind === 'workdir' && operation.path === '/');
 
 /** One name for one source. */
 export function sourceId(source: Source): string {
@@ -120,10 +128,15 @@ export async function solve(
   async function solveStage(stage: Stage): Promise<Tree> {
     // What later steps read is begun at once, not when its reader's turn has come.
     for (const index of stage.needs) void stageTree(index);
-    let tree = (await at({start: stage.line, end: stage.line}, () => sourceTree(stage.base))) ?? emptyTree;
-    if (stage.fromName !== undefined) events.emit({type: 'step-cached', step: stage.fromId, name: stage.fromName});
+    const from = {start: stage.line, end: stage.line};
+    const based = await at(from, () =>
+      isDirectory(stage.base) ? solveStep(stage, directoryStep(stage), emptyTree) : sourceTree(stage.base),
+    );
+    let tree: Tree = based ?? emptyTree;
+    if (stage.fromName !== undefined && !isDirectory(stage.base))
+      events.emit({type: 'step-cached', step: stage.fromId, name: stage.fromName});
     for (const step of stage.steps) {
-      if (step.operation.kind === 'config') continue;
+      if (makesNothing(step.operation)) continue;
       either.throwIfAborted();
       const before = tree;
       tree = await at(step.range, () => solveStep(stage, step, before));
@@ -131,7 +144,7 @@ export async function solve(
     return tree;
   }
 
-  async function solveStep(stage: Stage, step: StageStep, parent: Tree): Promise<Tree> {
+  async function solveStep(stage: Stage, step: SolvedStep, parent: Tree): Promise<Tree> {
     const inputs = new Map<string, Tree>();
     const found = await partsOf(step, graph, request, async (source, operation, mount) => {
       const tree = await sourceTree(source);
@@ -154,6 +167,15 @@ export async function solve(
       layers: [...parent.layers, {kind: 'step', step: step.id, created, snapshot, below: parent.chain}],
       chain: async () => [...(await parent.chain()), snapshot],
     };
+  }
+
+  /** `FROM` a named context that is a directory: a COPY of all of it. */
+  function directoryStep({base, fromId, fromName, line}: Stage): SolvedStep {
+    const name = fromName ?? `FROM ${base.kind === 'context' ? base.name : ''}`;
+    const operation = {...copyOf({source: '/'}), source: base};
+    const range = {start: line, end: line};
+    const nothing = {env: [], args: [], reads: [], config: {}, createdBy: undefined, trigger: false};
+    return {id: fromId, operation, line, range, text: name, name, ...nothing};
   }
 
   try {

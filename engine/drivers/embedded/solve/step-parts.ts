@@ -26,7 +26,7 @@ export type SourceKeys = (
  * and times do not count.
  */
 export async function partsOf(
-  step: StageStep,
+  step: Pick<StageStep, 'operation' | 'config' | 'env'>,
   graph: StageGraph,
   request: BuildRequest,
   sourceKeys: SourceKeys,

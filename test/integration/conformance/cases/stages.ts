@@ -24,7 +24,7 @@ export const stageCases: readonly ConformanceCase[] = [
   one(
     'COPY --from an image that is not there fails',
     `FROM scratch\nCOPY --from=localhost:1/no/such /etc/passwd /p\n`,
-    {says: /no\/such/},
+    {says: /localhost:1/},
   ),
   one('COPY --from with what is not there fails', `FROM conformance-base AS a\n${base}COPY --from=a /nope /y\n`, {
     says: /nope/,
@@ -69,7 +69,7 @@ export const stageCases: readonly ConformanceCase[] = [
   ),
   one('a stage with a bad name fails', `FROM conformance-base AS 1a\nRUN true\n`),
   one('FROM with two names fails', `FROM conformance-base AS a b\n`),
-  one('FROM an image that is not there fails', 'FROM localhost:1/no/such\n', {says: /no\/such/}),
+  one('FROM an image that is not there fails', 'FROM localhost:1/no/such\n', {says: /localhost:1/}),
   one('FROM with a bad reference fails', 'FROM Conformance-BASE\nRUN true\n'),
   one('FROM with --platform', 'FROM --platform=linux/amd64 conformance-base\nRUN true\n'),
   one(
@@ -162,7 +162,9 @@ export const stageCases: readonly ConformanceCase[] = [
   ),
   one(
     'many stages in a chain',
-    [...Array(12).keys()].map((n) => `FROM ${n === 0 ? 'conformance-base' : `s${n - 1}`} AS s${n}\nRUN echo ${n} > /${n}\n`).join(''),
+    [...Array(12).keys()]
+      .map((n) => `FROM ${n === 0 ? 'conformance-base' : `s${n - 1}`} AS s${n}\nRUN echo ${n} > /${n}\n`)
+      .join(''),
   ),
   one('many layers', `${base}${[...Array(30).keys()].map((n) => `RUN echo ${n} > /n && touch /f${n}\n`).join('')}`),
   one('ADD of an archive', `${base}ADD t.tar /x/\n`, {

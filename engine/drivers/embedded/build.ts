@@ -1,7 +1,6 @@
 import type {Plan} from '../../plan/plan.js';
 import type {EventSink} from '../../progress/events.js';
 import type {Source} from '../../stages/graph.js';
-import {emptyTrash} from '../../store/empty-trash.js';
 import {closeStore, openStore} from '../../store/open.js';
 import {snapshotFs} from '../../store/snapshots.js';
 import type {BuildRequest, StepOutcome} from '../driver.js';
@@ -14,9 +13,6 @@ import {createLookup} from './solve/lookup.js';
 import {solve} from './solve/solver.js';
 import {emptyTree, type Tree} from './solve/tree.js';
 import {finishBuild, stageChain} from './write-outputs.js';
-
-/** How long a build deletes what others left before it goes on. Milliseconds. */
-const trashPatience = 1000;
 
 /** What a build needs of the process it runs in. */
 export interface BuildPlace {
@@ -48,8 +44,6 @@ const trashPatience = {done: 20, failed: 300};
 export async function runBuild(plan: Plan, request: BuildRequest, place: BuildPlace): Promise<BuildOutcome> {
   const {root, rootless, mayRun, events, signal} = place;
   const store = openStore(root, signal);
-  // What builds before left behind is space that this one may need.
-  if (mayRun) await emptyTrash(store, {milliseconds: trashPatience});
   const {credentials, pull} = request;
   const images = createImageSource({store, events, pull, directory: '/', credentials});
   const resolve = (source: Source) => images.resolve(sourceReference(source, request), plan.graph.platform, signal);
@@ -88,8 +82,6 @@ export async function runBuild(plan: Plan, request: BuildRequest, place: BuildPl
     mounts?.close();
     if (mayRun) await clearAway(patience);
     await images.close();
-    // Half-made snapshots of failed steps: nobody may come to prune.
-    if (mayRun && !signal.aborted) await emptyTrash(store, {milliseconds: trashPatience}).catch(() => undefined);
     closeStore(store);
   }
 

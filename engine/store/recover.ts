@@ -41,6 +41,17 @@ export function recoverStore(store: Store): Recovered {
   );
 }
 
+/**
+ * `recoverStore`, where a run was killed that `openStore` cannot look up: one in a pid namespace that is gone. May load the
+ * native module.
+ */
+export function recoverKilled(store: Store): void {
+  const now = Date.now();
+  const own = store.lease.id;
+  const others = listLeases(store.root).filter(({id}) => id !== own);
+  if (others.some((lease) => settleLife(store.root, lease, now) === 'dead')) recoverStore(store);
+}
+
 function cleanUp(store: Store, alive: readonly Lease[]): Recovered {
   const {root} = store;
   // Listed before what they may have made: what is made later has a lease of its own, which is looked for again.

@@ -2,6 +2,7 @@ import type {Plan} from '../../plan/plan.js';
 import type {EventSink} from '../../progress/events.js';
 import type {Source} from '../../stages/graph.js';
 import {closeStore, openStore} from '../../store/open.js';
+import {recoverKilled} from '../../store/recover.js';
 import {snapshotFs} from '../../store/snapshots.js';
 import type {BuildRequest, StepOutcome} from '../driver.js';
 import {createImageSource} from './images/open-source.js';
@@ -44,6 +45,7 @@ const trashPatience = {done: 20, failed: 300};
 export async function runBuild(plan: Plan, request: BuildRequest, place: BuildPlace): Promise<BuildOutcome> {
   const {root, rootless, mayRun, events, signal} = place;
   const store = openStore(root, signal);
+  if (mayRun) recoverKilled(store);
   const {credentials, pull} = request;
   const images = createImageSource({store, events, pull, directory: '/', credentials});
   const resolve = (source: Source) => images.resolve(sourceReference(source, request), plan.graph.platform, signal);

@@ -3,6 +3,8 @@ import {fileURLToPath} from 'node:url';
 import {BuildError} from '../../base/errors.js';
 import type {Plan} from '../../plan/plan.js';
 import type {EventSink} from '../../progress/events.js';
+import {closeStore, openStore} from '../../store/open.js';
+import {recoverKilled} from '../../store/recover.js';
 import type {BuildRequest, Built, Driver} from '../driver.js';
 import {openUrlContexts} from './url-contexts.js';
 import {type BuildOutcome, runBuild} from './build.js';
@@ -97,6 +99,17 @@ async function buildAnywhere(
   return buildInExecutor(plan, request, events, signal, options, rootless);
 }
 
+/** Moves away what an executor that was killed left half-made; its mounts went with it. */
+function tidyUp(root: string): void {
+  try {
+    const store = openStore(root, new AbortController().signal);
+    recoverKilled(store);
+    closeStore(store);
+  } catch {
+    // Why the executor ended is the error to tell; the next build tries again.
+  }
+}
+
 const said = (errors: string): string => (errors.trim() === '' ? '' : `: ${errors.trim()}`);
 
 /** Resolves when the next piece may come. Rejects with IO where nobody reads any more. */
@@ -123,6 +136,7 @@ async function buildInExecutor(
   const executor = await enterNamespace(script, {root: !rootless, signal});
   const {channel} = executor;
   const send = (message: ToExecutor): void => void channel.send(message);
+  let lost = false;
   const onAbort = (): void => send({type: 'abort'});
   try {
     return await new Promise<BuildOutcome>((resolve, reject) => {
@@ -149,13 +163,14 @@ async function buildInExecutor(
             throw new Error(`unreachable: ${String(message satisfies never)}`);
         }
       });
-      void executor.ended.then((status) =>
+      void executor.ended.then((status) => {
+        lost = true;
         reject(
           new BuildError('IO', `the executor ended before the build did (status ${status})${said(executor.errors())}`, {
             remedy: 'It was killed, perhaps for want of memory, or has a fault. Build again: finished steps are kept.',
           }),
-        ),
-      );
+        );
+      });
       signal.addEventListener('abort', onAbort, {once: true});
       send({type: 'build', root, rootless, plan, request: wireRequest(request)});
     });
@@ -165,5 +180,6 @@ async function buildInExecutor(
   } finally {
     signal.removeEventListener('abort', onAbort);
     await executor.kill();
+    if (unexpected) tidyUp(root);
   }
 }

@@ -53,12 +53,14 @@ export async function enterNamespace(script: string, options: NamespaceOptions):
   try {
     const outcome = await Promise.race([ready(child), ended]);
     options.signal.throwIfAborted();
-    if (outcome === 'ready') return {channel: child, ended: ended.then(numberOf), errors: () => errors, kill};
+    if (outcome === 'ready')
+      return {channel: child, ended: ended.then(numberOf), errors: () => errors.replaceAll(killedNote, ''), kill};
     if (hasErrno(outcome, 'ENOENT')) {
       throw new BuildError('TOOL_MISSING', `${program} is not installed`, {
         remedy: 'Install it: apt-get install util-linux',
       });
     }
+    if (errors.search(killedNote) !== -1) throw new BuildError('IO', 'a process of the build was killed as it started');
     const detail = outcome instanceof Error ? messageOf(outcome) : errors.trim() || `exit status ${outcome}`;
     throw namespaceRefusal(options.root, detail);
   } catch (error) {
@@ -75,6 +77,9 @@ async function ready(child: ChildProcess): Promise<'ready'> {
     if (message === readyMessage) return 'ready';
   }
 }
+
+/** What `unshare` says after its child was killed: it tries to end by the same signal. */
+const killedNote = /^unshare: sigprocmask unblock failed.*\n?/gm;
 
 const readyMessage = 'namespace-ready';
 const numberOf = (outcome: number | Error) => (outcome instanceof Error ? 1 : outcome);

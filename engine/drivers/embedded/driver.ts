@@ -136,7 +136,7 @@ async function buildInExecutor(
   const executor = await enterNamespace(script, {root: !rootless, signal});
   const {channel} = executor;
   const send = (message: ToExecutor): void => void channel.send(message);
-  let lost = false;
+  const state = {lost: false};
   const onAbort = (): void => send({type: 'abort'});
   try {
     return await new Promise<BuildOutcome>((resolve, reject) => {
@@ -164,7 +164,7 @@ async function buildInExecutor(
         }
       });
       void executor.ended.then((status) => {
-        lost = true;
+        state.lost = true;
         reject(
           new BuildError('IO', `the executor ended before the build did (status ${status})${said(executor.errors())}`, {
             remedy: 'It was killed, perhaps for want of memory, or has a fault. Build again: finished steps are kept.',
@@ -179,7 +179,8 @@ async function buildInExecutor(
     throw error;
   } finally {
     signal.removeEventListener('abort', onAbort);
+    const byItself = state.lost;
     await executor.kill();
-    if (unexpected) tidyUp(root);
+    if (byItself) tidyUp(root);
   }
 }

@@ -40,3 +40,20 @@ test('a file without an instruction, without FROM, or with RUN before FROM is re
   t.throws(() => statementsOf('RUN make\n'), {code: 'DOCKERFILE_STAGE'});
   t.throws(() => statementsOf('RUN make\nFROM debian\n'), {code: 'DOCKERFILE_STAGE'});
 });
+
+for (const line of ['#escape=`', '# escape =`', '#\tescape= `', '# escape = `', '#\t  eScApE=`']) {
+  test(`${JSON.stringify(line)} is the escape directive`, (t) => {
+    t.is(parseDockerfile(`${line}\nFROM debian\n`).directives.escape, '`');
+  });
+}
+
+for (const [title, lines] of [
+  ['a directive that is not known', '# colour=blue\n# syntax=docker/dockerfile:1'],
+  ['a comment', '# The shop\n# syntax=docker/dockerfile:1'],
+  ['an empty line', '\n# syntax=docker/dockerfile:1'],
+  ['an instruction', 'ARG A\n# syntax=docker/dockerfile:1'],
+] as const) {
+  test(`after ${title} there are no directives`, (t) => {
+    t.is(parseDockerfile(`${lines}\nFROM debian\n`).directives.syntax, undefined);
+  });
+}

@@ -61,13 +61,15 @@ export async function finishBuild(parts: OutputParts): Promise<WrittenImage> {
     type === 'image' ? (attributes['name'] ?? '').split(',').filter((name) => name !== '') : [],
   );
   if (others.length === request.outputs.length && others.length > 0) {
-    const digests = await writeOthers(parts, others);
-    return {configDigest: plain.configDigest, manifestDigest: digests[0]};
+    const [first] = await writeOthers(parts, others);
+    return first ?? {configDigest: plain.configDigest, manifestDigest: undefined};
   }
   const tags = [...request.tags, ...named];
   if (tags.length > 0) await tagImage(parts, plain, tags);
-  const [manifestDigest] = await writeOthers(parts, others);
-  return {configDigest: plain.configDigest, manifestDigest};
+  const written = await writeOthers(parts, others);
+  // With rewritten times it is the manifest of another image.
+  const same = written.find(({configDigest}) => configDigest === plain.configDigest);
+  return {configDigest: plain.configDigest, manifestDigest: same?.manifestDigest};
 }
 
 interface Described {
@@ -148,12 +150,12 @@ export function checkOutputs(outputs: readonly Output[]): void {
   }
 }
 
-/** Manifest digests of the layouts and archives that were written. */
-async function writeOthers(parts: OutputParts, outputs: readonly Output[]): Promise<readonly Digest[]> {
+/** The images that were written as layouts and archives. */
+async function writeOthers(parts: OutputParts, outputs: readonly Output[]): Promise<readonly WrittenImage[]> {
   const {store, request, place, tree, mountTree} = parts;
   const {signal} = place;
   const epoch = epochOf(request);
-  const digests: Digest[] = [];
+  const written: WrittenImage[] = [];
   checkOutputs(outputs);
   // Before anything is written: another process would write it again.
   if (mountTree === undefined && outputs.some(({type}) => !hasLayers(type))) throw new NotCached('a root file system');
@@ -176,7 +178,7 @@ async function writeOthers(parts: OutputParts, outputs: readonly Output[]): Prom
       ? {config, layers}
       : {config: {...config, rootfs: {...config.rootfs, diff_ids: []}}, layers};
     const image = describeImage({...finished, tags: request.tags.map(fullName)});
-    if (needsLayers) digests.push(image.descriptor.digest);
+    if (needsLayers) written.push({configDigest: image.configDigest, manifestDigest: image.descriptor.digest});
     const rootDirectory = (): Promise<string> => {
       if (mountTree === undefined) throw new NotCached('a root file system');
       return mountTree(tree);
@@ -189,7 +191,7 @@ async function writeOthers(parts: OutputParts, outputs: readonly Output[]): Prom
       signal,
     );
   }
-  return digests;
+  return written;
 }
 
 const fullName = (tag: string): string => formatReference(withDefaultTag(parseReference(tag)));

@@ -1,3 +1,4 @@
+import {basename, dirname} from 'node:path';
 import type {Writable} from 'node:stream';
 import {fileURLToPath} from 'node:url';
 import {BuildError} from '../../base/errors.js';
@@ -5,6 +6,7 @@ import type {Plan} from '../../plan/plan.js';
 import type {EventSink} from '../../progress/events.js';
 import {closeStore, openStore} from '../../store/open.js';
 import {recoverKilled} from '../../store/recover.js';
+import {claimSnapshot} from '../../store/snapshots.js';
 import type {BuildRequest, Built, Driver} from '../driver.js';
 import {openUrlContexts} from './url-contexts.js';
 import {type BuildOutcome, runBuild} from './build.js';
@@ -50,7 +52,7 @@ export function createEmbeddedDriver(options: EmbeddedDriverOptions): Driver {
         configDigest: outcome.configDigest,
         tags: request.tags,
         steps: outcome.steps,
-        close: () => Promise.resolve(),
+        close: holdStages(options.root, outcome, signal),
       };
       outcomes.set(built, outcome);
       return built;
@@ -97,6 +99,17 @@ async function buildAnywhere(
     }
   }
   return buildInExecutor(plan, request, events, signal, options, rootless);
+}
+
+/** Keeps the stages that artifacts are taken from, also from a `prune` that runs meanwhile, until the result is called. */
+function holdStages(root: string, {stages}: BuildOutcome, signal: AbortSignal): () => Promise<void> {
+  if (stages.size === 0) return () => Promise.resolve();
+  const store = openStore(root, signal);
+  for (const [top] of stages.values()) if (top !== undefined) claimSnapshot(store, basename(dirname(top)));
+  return () => {
+    closeStore(store);
+    return Promise.resolve();
+  };
 }
 
 /** Moves away what an executor that was killed left half-made; its mounts went with it. */

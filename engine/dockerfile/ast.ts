@@ -69,6 +69,13 @@ export interface RawMount {
   readonly text: string;
 }
 
+/** `RUN --device=NAME[,required]`: one device, all of a vendor, or a class of them. */
+export interface Device {
+  readonly name: string;
+  /** The step fails without it; else it runs without it. */
+  readonly required: boolean;
+}
+
 export interface FileTransfer {
   /** Raw words; a here-document stands as its `<<NAME` word. */
   readonly sources: readonly string[];
@@ -98,7 +105,7 @@ export type Statement = {readonly instruction: Instruction} & (
       readonly mounts: readonly RawMount[];
       readonly network: string | undefined;
       readonly security: string | undefined;
-      readonly devices: readonly string[];
+      readonly devices: readonly Device[];
     }
   | ({readonly kind: 'copy'} & FileTransfer)
   | ({

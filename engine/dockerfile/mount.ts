@@ -54,7 +54,7 @@ const allKeys = [
 const switches = new Set(['readonly', 'readwrite', 'required']);
 
 /** Go's `strconv.ParseBool`. */
-function parseSwitch(text: string): boolean | undefined {
+export function parseSwitch(text: string): boolean | undefined {
   if (['1', 't', 'T', 'TRUE', 'true', 'True'].includes(text)) return true;
   return ['0', 'f', 'F', 'FALSE', 'false', 'False'].includes(text) ? false : undefined;
 }
@@ -75,7 +75,7 @@ export function parseSize(text: string): number | undefined {
 }
 
 /** Fields of one CSV record; a field may stand in double quotes, `""` is a quote in it. */
-function csvFields(text: string): string[] | undefined {
+export function csvFields(text: string): string[] | undefined {
   const fields: string[] = [];
   const field = /(?:"((?:[^"]|"")*)"|([^",\n\r]*))(,|$)/y;
   while (field.lastIndex <= text.length) {

@@ -1,4 +1,5 @@
 import type {Command, Statement} from './ast.js';
+import {parseDevice} from './device.js';
 import {parseDuration} from './duration.js';
 import type {Context} from './fail.js';
 import {failure} from './fail.js';
@@ -35,7 +36,7 @@ export function run(context: Context): Statement {
     mounts,
     network: choice('network', ['default', 'none', 'host']),
     security: choice('security', ['sandbox', 'insecure']),
-    devices: flags.many('device'),
+    devices: flags.many('device').map((text) => parseDevice(text, context)),
   };
 }
 

@@ -1,5 +1,5 @@
 import type {SourceRange} from '../base/errors.js';
-import type {FileTransfer, Statement, StatementOf, Warning} from '../dockerfile/ast.js';
+import type {Device, FileTransfer, Statement, StatementOf, Warning} from '../dockerfile/ast.js';
 import type {ContainerConfig} from '../oci/config.js';
 import type {Platform} from '../oci/platform.js';
 
@@ -81,6 +81,7 @@ export type Operation =
       readonly mounts: readonly Mount[];
       readonly network: 'default' | 'none' | 'host';
       readonly security: 'sandbox' | 'insecure';
+      readonly devices: readonly Device[];
     }
   /** `sources` as expanded, without the here-documents; `destination` absolute, with its final slash. */
   | ({

@@ -91,6 +91,7 @@ export function readRun(reader: Reader, statement: Run): Read {
       mounts,
       network,
       security,
+      devices: statement.devices,
     },
     text: asWritten(instruction) + shownBodies(instruction.heredocs),
     reads: reads.filter((source) => source.kind !== 'scratch'),

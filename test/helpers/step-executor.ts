@@ -119,6 +119,7 @@ export async function startExecutor(
             mounts: [],
             network: 'default',
             security: 'sandbox',
+            devices: [],
             ...given.operation,
           },
           env: given.env ?? [],

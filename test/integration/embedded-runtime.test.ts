@@ -142,6 +142,12 @@ test.serial('insecure steps need leave, and then have every capability and no fi
   t.notRegex(out, /CapEff:\s+00000000a80425fb/);
 });
 
+test.serial('a device that is required fails the step, another is done without', inContainer, async (t, e) => {
+  const step = (required: boolean) => e.run('true', {operation: {devices: [{name: 'vendor.example/card', required}]}});
+  t.is((await step(true)).error?.code, 'UNSUPPORTED');
+  t.is((await step(false)).error, undefined);
+});
+
 test.serial('a compiled filter is kept, and made again where the file is damaged', (t) => {
   const directory = mkdtempSync(join(tmpdir(), 'filter-'));
   t.teardown(() => rmSync(directory, {recursive: true, force: true}));

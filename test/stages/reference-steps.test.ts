@@ -128,6 +128,20 @@ test('secret as a variable', mount, `${mounts}--mount=type=secret,id=UP,env=UP x
   target: undefined,
 });
 test('ssh', mount, `${mounts}--mount=type=ssh \\\n  x`, {type: 'ssh', id: 'default', required: false});
+for (const [text, name, required] of [
+  ['vendor.example/card', 'vendor.example/card', false],
+  ['vendor.example/card=left,required', 'vendor.example/card=left', true],
+  ['vendor.example/card=*', 'vendor.example/card=*', false],
+  ['fast,required=false', 'fast', false],
+  ['required,name=fast', 'fast', true],
+] as const) {
+  test(`RUN --device=${text}`, step, `FROM x\nRUN --device=${text} x`, {devices: [{name, required}]});
+}
+for (const text of ['required', 'a,b', 'a,name=b', 'a,required=maybe', 'a,requird=true', 'a,"b']) {
+  test(`RUN --device=${text} is refused`, (t) => {
+    t.throws(() => graphOf(`FROM x\nRUN --device='${text}' x`), {code: 'DOCKERFILE_FLAG', message: /--device/});
+  });
+}
 test('no network', step, 'FROM x\nADD bundle.tgz in/\nRUN --network=none x', {network: 'none'});
 test('network of the host', step, 'FROM x\nRUN --network=host x', {network: 'host'});
 test('network default is the one without a flag', step, 'FROM x\nRUN x', {network: 'default'});

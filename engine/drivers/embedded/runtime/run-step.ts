@@ -100,6 +100,13 @@ async function runIn(
       remedy: 'Allow it with --allow security.insecure, or remove the flag.',
     });
   }
+  const device = operation.devices.find(({required}) => required);
+  if (device !== undefined) {
+    throw new BuildError('UNSUPPORTED', `the embedded driver has no devices: RUN --device requires ${device.name}`, {
+      remedy:
+        'Use --driver docker with a daemon that has the device, or drop "required" where the step can do without.',
+    });
+  }
   const own = operation.network === 'default' ? options.network : operation.network;
   const network = own === 'none' ? 'none' : 'host';
   const bundle = join(runtime.memoryDirectory, String(slot));

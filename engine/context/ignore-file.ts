@@ -85,4 +85,5 @@ export function keepPaths(rules: IgnoreRules, paths: readonly string[]): IgnoreR
       );
 }
 
-const escapePattern = (path: string): string => path.replace(/[*?[\]\\]/g, '\\$&');
+/** The pattern that stands for this path alone. */
+export const escapePattern = (path: string): string => path.replace(/[*?[\]\\]/g, '\\$&');

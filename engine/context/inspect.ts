@@ -91,7 +91,7 @@ export function renderContext(inspection: ContextInspection): string {
     const why =
       rule === null
         ? ''
-        : `  ${rule.line === 0 ? 'needed by the builder' : `${rule.file}:${rule.line}: ${visible(rule.pattern)}`}`;
+        : `  ${rule.line === 0 ? (isSent ? 'needed by the builder' : 'artifacts of earlier builds') : `${rule.file}:${rule.line}: ${visible(rule.pattern)}`}`;
     return `${isSent ? 'sent   ' : 'ignored'}  ${amount.padStart(width)}  ${name}${why}`;
   });
   const sums = [

@@ -16,7 +16,8 @@ export interface BuildOptions {
   readonly signal?: AbortSignal;
 }
 
-const defaults: JobSettings = {
+/** What the command line takes where nothing is said. */
+export const defaultSettings: JobSettings = {
   directory: '/',
   context: '.',
   dockerfile: {kind: 'default'},
@@ -57,7 +58,7 @@ export async function build(
   const {driver, stdin, signal = new AbortController().signal} = options;
   const events = options.events ?? {emit: () => undefined};
   const credentials = options.credentials ?? (() => Promise.resolve(undefined));
-  const job = await prepareJob({...defaults, ...settings}, stdin, signal);
+  const job = await prepareJob({...defaultSettings, ...settings}, stdin, signal);
   try {
     const plan = await completePlan(job, driver, credentials, events, signal);
     return await runJob(job, plan, {driver, credentials, events, now: () => performance.now()}, signal);

@@ -2,6 +2,7 @@ import {stat} from 'node:fs/promises';
 import {join, resolve} from 'node:path';
 import {BuildError, hasErrno} from '../base/errors.js';
 import type {BuildContext} from '../context/context.js';
+import {leaveOut} from '../context/leave-out.js';
 import {openContext, type OpenedContext} from '../context/open-context.js';
 import type {Dockerfile} from '../dockerfile/ast.js';
 import {parseDockerfile} from '../dockerfile/parse.js';
@@ -18,6 +19,7 @@ import {
   readDockerfile,
   type DockerfileText,
 } from './dockerfile-source.js';
+import {ownArtifacts} from './own-artifacts.js';
 import type {JobSettings} from './settings.js';
 
 /** What a run starts from: everything is read, nothing is built. The caller closes it. */
@@ -53,14 +55,16 @@ export async function prepareJob(
     const local = await localDirectory(settings);
     const path = await locateDockerfile(settings, local);
     const named = path ?? (settings.dockerfile.kind === 'path' ? settings.dockerfile.path : undefined);
-    const context = await openContext(
+    const whole = await openContext(
       local ?? settings.context,
       {...(named !== undefined && {dockerfile: named}), ...(stdin !== undefined && {stdin})},
       signal,
     );
-    opened.push(context);
-    const source = await dockerfileText(settings, context, path, stdin, signal);
+    opened.push(whole);
+    const source = await dockerfileText(settings, whole, path, stdin, signal);
     const dockerfile = parseDockerfile(source.text, {file: source.file});
+    const own = local === undefined ? undefined : await ownArtifacts(settings, local, dockerfile);
+    const context = own === undefined ? whole : leaveOut(whole, own);
     const contexts = await openNamedContexts(settings, opened, signal);
     const options = await planOptions(settings, context);
     const planWith = (baseConfigs: ReadonlyMap<string, ImageConfig>): Plan =>

@@ -74,7 +74,7 @@ const slowStep = test.macro<[DaemonKind, Builder]>({
     if (daemon === undefined) return;
     const base = await busyboxImage(daemon);
     const driver = createDockerDriver(daemon.endpoint, {builder});
-    const request = requestOf(contextOf(temporaryDirectory(t)), {network: 'host', stepTimeout: 500, noCache: true});
+    const request = requestOf(contextOf(temporaryDirectory(t)), {network: 'host', stepTimeout: 4000, noCache: true});
     const plan = planOf(`FROM ${base}\nRUN echo quick\nRUN sleep 1800\n`);
     const error = await t.throwsAsync(driver.build(plan, request, collectEvents(), never), {instanceOf: BuildError});
     t.is(error.code, 'TIMEOUT');

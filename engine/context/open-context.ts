@@ -21,6 +21,8 @@ export interface ContextOptions {
   readonly keep?: readonly string[];
   /** What `-` reads. */
   readonly stdin?: AsyncIterable<Uint8Array>;
+  /** A Git context keeps its `.git`, as `keep-git-dir` in its URL says too. */
+  readonly keepGit?: boolean;
   /** Bounds on tarballs. */
   readonly limits?: ExtractLimits;
 }
@@ -51,7 +53,7 @@ export async function openContext(spec: string, options: ContextOptions, signal:
   if (found === 'absent' && isGitUrl(spec)) {
     const source = parseGitUrl(spec);
     return held(withoutPassword(spec), 'git', options, signal, async (root) => {
-      await checkOut(source, root, signal);
+      await checkOut({...source, keepGit: source.keepGit || options.keepGit === true}, root, signal);
       return source.subdirectory === undefined ? root : subdirectoryOf(spec, root, source.subdirectory);
     });
   }

@@ -5,6 +5,7 @@ import type {BuildContext} from '../context/context.js';
 import {leaveOut} from '../context/leave-out.js';
 import {openContext, type OpenedContext} from '../context/open-context.js';
 import type {Dockerfile} from '../dockerfile/ast.js';
+import {parseSwitch} from '../dockerfile/mount.js';
 import {parseDockerfile} from '../dockerfile/parse.js';
 import type {NamedContext} from '../drivers/driver.js';
 import type {ImageConfig} from '../oci/config.js';
@@ -35,6 +36,12 @@ export interface PreparedJob {
   close(): Promise<void>;
 }
 
+/** The build argument BUILDKIT_CONTEXT_KEEP_GIT_DIR (Dockerfile reference: "BuildKit built-in build args"). */
+function keepsGit({buildArgs}: JobSettings): boolean {
+  const given = buildArgs.findLast(({name}) => name === 'BUILDKIT_CONTEXT_KEEP_GIT_DIR');
+  return parseSwitch(given?.value ?? '') ?? false;
+}
+
 /**
  * Opens the contexts, reads the Dockerfile and plans. Rejects with the BuildError of whatever is wrong; nothing that was
  * fetched stays then.
@@ -57,7 +64,11 @@ export async function prepareJob(
     const named = path ?? (settings.dockerfile.kind === 'path' ? settings.dockerfile.path : undefined);
     const whole = await openContext(
       local ?? settings.context,
-      {...(named !== undefined && {dockerfile: named}), ...(stdin !== undefined && {stdin})},
+      {
+        ...(named !== undefined && {dockerfile: named}),
+        ...(stdin !== undefined && {stdin}),
+        keepGit: keepsGit(settings),
+      },
       signal,
     );
     opened.push(whole);

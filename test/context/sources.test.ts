@@ -206,6 +206,9 @@ test.serial(
       t.deepEqual(await pathsOf(context), paths, spec);
       await context.close();
     }
+    const kept = await openContext(url, {keepGit: true}, signal);
+    t.true((await pathsOf(kept)).includes('.git/HEAD'));
+    await kept.close();
   },
 );
 

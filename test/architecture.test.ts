@@ -10,8 +10,9 @@ const ranks = new Map(
     ['stages', 'snapshot', 'registry', 'bases'],
     ['plan'],
     ['drivers'],
-    ['artifacts'],
+    ['artifacts', 'delivery'],
     ['job'],
+    ['experiment', 'report'],
     ['cli', 'index.ts'],
   ].flatMap((rooms, rank) => rooms.map((room): [string, number] => [room, rank])),
 );

@@ -11,10 +11,16 @@ export interface Authorizer {
   /** `Authorization` for a request to `endpoint` in `scope`, as far as it is known without being challenged. */
   header(endpoint: Endpoint, scope: string): string | undefined;
   /**
-   * After an answer of 401: asks for a token, or takes user and password. False where nothing more can be offered. Rejects
-   * with REGISTRY_AUTH where the token server refuses, and for a token server without TLS.
+   * After an answer of 401 to a request with `sent`: asks for a token, or takes user and password. False where nothing more
+   * can be offered. Rejects with REGISTRY_AUTH where the token server refuses, and for a token server without TLS.
    */
-  answer(endpoint: Endpoint, scope: string, response: HttpResponse, signal: AbortSignal): Promise<boolean>;
+  answer(
+    endpoint: Endpoint,
+    scope: string,
+    response: HttpResponse,
+    sent: string | undefined,
+    signal: AbortSignal,
+  ): Promise<boolean>;
   /** Credentials of this host were used. */
   authenticated(endpoint: Endpoint): boolean;
   redact(text: string): string;
@@ -37,6 +43,8 @@ export function createAuthorizer(transport: Transport, credentials: CredentialSo
   const basics = new Map<string, string>();
   const found = new Map<string, Promise<RegistryCredentials | undefined>>();
   const used = new Set<string>();
+  /** Tokens that are on their way. */
+  const asking = new Map<string, Promise<Token>>();
   const redactor = createRedactor();
   const keyOf = (endpoint: Endpoint, scope: string) => `${endpoint.base} ${scope}`;
 
@@ -79,7 +87,7 @@ export function createAuthorizer(transport: Transport, credentials: CredentialSo
           client_id: 'build-image',
           refresh_token: identity,
         });
-        form.set('scope', challenge.parameters.get('scope') ?? scope);
+        form.set('scope', joinScopes(scope, challenge.parameters.get('scope')));
         if (service !== undefined) form.set('service', service);
         const headers = {'content-type': 'application/x-www-form-urlencoded', accept: 'application/json'};
         response = await transport.send({
@@ -93,7 +101,7 @@ export function createAuthorizer(transport: Transport, credentials: CredentialSo
       } else {
         const url = new URL(realm);
         if (service !== undefined) url.searchParams.set('service', service);
-        for (const one of (challenge.parameters.get('scope') ?? scope).split(' '))
+        for (const one of joinScopes(scope, challenge.parameters.get('scope')).split(' '))
           url.searchParams.append('scope', one);
         if (owner !== undefined && owner.username !== '') url.searchParams.set('account', owner.username);
         const headers = {accept: 'application/json', ...(owner !== undefined && {authorization: basicOf(owner)})};
@@ -109,25 +117,37 @@ export function createAuthorizer(transport: Transport, credentials: CredentialSo
     return token;
   };
 
+  const header = (endpoint: Endpoint, scope: string): string | undefined => {
+    const token = tokens.get(keyOf(endpoint, scope));
+    if (token !== undefined && token.expires > Date.now()) return `Bearer ${token.value}`;
+    return basics.get(endpoint.base);
+  };
+
   return {
-    header(endpoint, scope) {
-      const token = tokens.get(keyOf(endpoint, scope));
-      if (token !== undefined && token.expires > Date.now()) return `Bearer ${token.value}`;
-      return basics.get(endpoint.base);
-    },
-    async answer(endpoint, scope, response, signal) {
+    header,
+    async answer(endpoint, scope, response, sent, signal) {
       const challenges = parseChallenges(response.headers['www-authenticate']);
       discard(response);
       // Another host's challenge is none of ours.
       if (response.redirected) return false;
+      // Several requests at once: what another has got meanwhile is good for this one too.
+      if (header(endpoint, scope) !== sent) return true;
       const asks =
         challenges.find(({scheme}) => scheme === 'bearer') ?? challenges.find(({scheme}) => scheme === 'basic');
       if (asks?.scheme === 'bearer') {
-        tokens.set(keyOf(endpoint, scope), await bearer(endpoint, asks, scope, signal));
+        const key = keyOf(endpoint, scope);
+        const asked = asking.get(key) ?? bearer(endpoint, asks, scope, signal);
+        asking.set(key, asked);
+        try {
+          tokens.set(key, await asked);
+        } finally {
+          asking.delete(key);
+        }
         return true;
       }
       if (asks?.scheme !== 'basic' || basics.has(endpoint.base)) return false;
       const owner = await credentialsFor(endpoint.host, signal);
+      if (basics.has(endpoint.base)) return true;
       if (owner === undefined || owner.password === '') return false;
       used.add(endpoint.base);
       const value = basicOf(owner);
@@ -138,6 +158,19 @@ export function createAuthorizer(transport: Transport, credentials: CredentialSo
     authenticated: (endpoint) => used.has(endpoint.base),
     redact: (text) => redactor.redact(text),
   };
+}
+
+/** What is asked for and what the challenge wants beside it: `repository:a:pull,push` also where it names only `pull`. */
+function joinScopes(wanted: string, challenged = ''): string {
+  const actions = new Map<string, Set<string>>();
+  for (const scope of `${challenged} ${wanted}`.split(' ')) {
+    const [, resource, names = ''] = /^(.+):([^:]*)$/.exec(scope) ?? [];
+    if (resource === undefined) continue;
+    const known = actions.get(resource) ?? new Set();
+    for (const name of names.split(',')) known.add(name);
+    actions.set(resource, known);
+  }
+  return [...actions].map(([resource, names]) => `${resource}:${[...names].join(',')}`).join(' ');
 }
 
 function basicOf({username, password}: RegistryCredentials): string {

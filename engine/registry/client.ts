@@ -4,6 +4,8 @@ import type {Platform} from '../oci/platform.js';
 import type {Reference} from '../oci/reference.js';
 import {type BlobDescriptor, fetchBlob} from './fetch-blob.js';
 import {fetchDigest} from './fetch-manifest.js';
+import {type PushedBlob, type PushOutcome, pushBlob} from './push-blob.js';
+import {type PushedManifest, pushManifest} from './push-manifest.js';
 import {type RemoteImage, resolveImage} from './resolve-image.js';
 import {createSession, type SessionOptions} from './session.js';
 
@@ -23,7 +25,7 @@ export interface BlobSink {
 }
 
 /**
- * Reads from registries (distribution-spec, pull). Everything rejects with BuildError REGISTRY_AUTH, REGISTRY_FAILED,
+ * Reads from registries and writes to them (distribution-spec, pull and push). Everything rejects with BuildError REGISTRY_AUTH, REGISTRY_FAILED,
  * REGISTRY_UNREACHABLE, NOT_FOUND, OCI_INVALID or DIGEST_MISMATCH, naming host and repository and never a secret, or
  * with the signal's reason.
  */
@@ -42,6 +44,15 @@ export interface RegistryClient {
     signal: AbortSignal,
     progress?: (digest: Digest, current: number, total: number) => void,
   ): Promise<void>;
+  /** What the repository has not yet, several at once; see `pushBlob`. The first failure stops the others. */
+  push(
+    reference: Reference,
+    blobs: readonly PushedBlob[],
+    signal: AbortSignal,
+    progress?: (digest: Digest, current: number, total: number, outcome?: PushOutcome) => void,
+  ): Promise<void>;
+  /** Last, when all that it names is there; see `pushManifest`. */
+  pushManifest(reference: Reference, manifest: PushedManifest, signal: AbortSignal): Promise<Digest>;
   /** Closes all connections. Idempotent. */
   close(): Promise<void>;
 }
@@ -73,6 +84,21 @@ export function createRegistryClient(options: RegistryOptions): RegistryClient {
         signal,
       );
     },
+    async push(reference, blobs, signal, progress) {
+      const unique = [...new Map(blobs.map((blob) => [blob.digest, blob])).values()];
+      await mapLimited(
+        unique,
+        options.parallel ?? 4,
+        async (blob, _, either) => {
+          const {digest, size} = blob;
+          const tell = (current: number): void => progress?.(digest, current, size);
+          const outcome = await pushBlob(session, reference, blob, either, tell);
+          progress?.(digest, size, size, outcome);
+        },
+        signal,
+      );
+    },
+    pushManifest: (reference, manifest, signal) => pushManifest(session, reference, manifest, signal),
     close: () => session.close(),
   };
 }

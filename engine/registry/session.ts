@@ -5,7 +5,13 @@ import {type Authorizer, createAuthorizer} from './authorizer.js';
 import type {CredentialSource} from './credentials.js';
 import {type Endpoint, type EndpointOptions, endpointsOf} from './endpoint.js';
 import {type Asked, connectionFailure, statusFailure, TransientFailure} from './failure.js';
-import {createTransport, type HttpResponse, type TransportOptions} from './transport.js';
+import {
+  createTransport,
+  type HttpBody,
+  type HttpMethod,
+  type HttpResponse,
+  type TransportOptions,
+} from './transport.js';
 
 export interface SessionOptions extends EndpointOptions, TransportOptions {
   readonly credentials: CredentialSource;
@@ -19,13 +25,27 @@ export interface SessionOptions extends EndpointOptions, TransportOptions {
 
 /** One question about a repository. */
 export interface Question {
-  readonly method: 'GET' | 'HEAD';
+  readonly method: HttpMethod;
   /** Below `/v2/<repository>`. */
   readonly path: string;
   readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: HttpBody;
   /** What is asked for, for messages: `the manifest "12"`. */
   readonly what: string;
+  /** Asked of the registry itself, never of a mirror, and with the right to push. */
+  readonly push?: boolean;
+  /** Another repository of the same registry that is read from: `library/debian`. */
+  readonly from?: string;
 }
+
+/**
+ * Asks the endpoint that answered once more, at an address that it gave. Once only: a failure is one of the question that
+ * it follows. Credentials go along where the address is the endpoint's own.
+ */
+export type Onward = (
+  location: string,
+  question: Pick<Question, 'method' | 'headers' | 'body'>,
+) => Promise<HttpResponse>;
 
 /** Connections, tokens and what is known of the endpoints, for as long as a build runs. */
 export interface Session {
@@ -36,7 +56,7 @@ export interface Session {
   ask<T>(
     reference: Reference,
     question: Question,
-    use: (response: HttpResponse) => Promise<T>,
+    use: (response: HttpResponse, onward: Onward) => Promise<T>,
     signal: AbortSignal,
   ): Promise<T>;
   /** Attempts after the first. */
@@ -59,21 +79,28 @@ export function createSession(options: SessionOptions): Session {
   /** Endpoints that have answered something: they speak the protocol. */
   const answered = new Set<string>();
 
-  const attempt = async (endpoint: Endpoint, repository: string, question: Question, signal: AbortSignal) => {
+  const attempt = async (endpoint: Endpoint, repository: string, question: Question, signal: AbortSignal, at?: URL) => {
+    const url = at ?? new URL(`${endpoint.base}/v2/${repository}${question.path}`);
     try {
-      return await exchange(endpoint, repository, question, signal);
+      return await exchange(endpoint, repository, question, url, signal);
     } catch (error) {
       signal.throwIfAborted();
-      throw connectionFailure(error, new URL(endpoint.base).host);
+      throw connectionFailure(error, url.host);
     }
   };
 
-  const exchange = async (endpoint: Endpoint, repository: string, question: Question, signal: AbortSignal) => {
-    const scope = `repository:${repository}:pull`;
-    const url = new URL(`${endpoint.base}/v2/${repository}${question.path}`);
+  const exchange = async (
+    endpoint: Endpoint,
+    repository: string,
+    question: Question,
+    url: URL,
+    signal: AbortSignal,
+  ): Promise<HttpResponse> => {
+    const scope = scopeOf(repository, question);
+    const own = url.origin === new URL(endpoint.base).origin;
     // A token may end meanwhile, and user and password may turn out to be wanted: once each.
     for (let round = 0; ; round++) {
-      const authorization = authorizer.header(endpoint, scope);
+      const authorization = own ? authorizer.header(endpoint, scope) : undefined;
       const response = await transport.send({
         method: question.method,
         url,
@@ -82,13 +109,17 @@ export function createSession(options: SessionOptions): Session {
           ...question.headers,
           ...(authorization === undefined ? {} : {authorization}),
         },
-        insecure: endpoint.insecure,
+        ...(question.body !== undefined && {body: question.body}),
+        insecure: own && endpoint.insecure,
         signal,
       });
       answered.add(endpoint.base);
       if (response.status >= 200 && response.status < 300) return response;
       const again =
-        response.status === 401 && round < 2 && (await authorizer.answer(endpoint, scope, response, signal));
+        own &&
+        response.status === 401 &&
+        round < 2 &&
+        (await authorizer.answer(endpoint, scope, response, authorization, signal));
       if (!again) throw await refusal(authorizer, endpoint, repository, question, response);
     }
   };
@@ -97,7 +128,7 @@ export function createSession(options: SessionOptions): Session {
     endpoint: Endpoint,
     repository: string,
     question: Question,
-    use: (response: HttpResponse) => Promise<T>,
+    use: (response: HttpResponse, onward: Onward) => Promise<T>,
     only: boolean,
     signal: AbortSignal,
   ): Promise<T> => {
@@ -106,8 +137,10 @@ export function createSession(options: SessionOptions): Session {
       return await retry(
         async () => {
           const response = await attempt(endpoint, repository, question, signal);
+          const onward: Onward = (location, next) =>
+            attempt(endpoint, repository, {...question, ...next}, signal, uploadTarget(endpoint, response, location));
           try {
-            return await use(response);
+            return await use(response, onward);
           } catch (error) {
             signal.throwIfAborted();
             throw connectionFailure(error, response.host);
@@ -147,7 +180,7 @@ export function createSession(options: SessionOptions): Session {
       }
     },
     async ask(reference, question, use, signal) {
-      const all = endpointsOf(reference.domain, options);
+      const all = endpointsOf(reference.domain, options).filter(({mirror}) => !(mirror && question.push === true));
       const up = all.filter(({base}) => !down.has(base));
       let last: unknown;
       const asked = up.length > 0 ? up : all;
@@ -172,6 +205,31 @@ export function createSession(options: SessionOptions): Session {
     },
     close: () => transport.close(),
   };
+}
+
+function scopeOf(repository: string, {push = false, from}: Question): string {
+  const scope = `repository:${repository}:${push ? 'pull,push' : 'pull'}`;
+  return from === undefined ? scope : `${scope} repository:${from}:pull`;
+}
+
+/** Where an upload goes on. A registry behind a proxy may name itself without TLS; another host never gets there. */
+function uploadTarget(endpoint: Endpoint, {host}: HttpResponse, location: string): URL {
+  const base = new URL(endpoint.base);
+  let url: URL;
+  try {
+    url = new URL(location, base);
+  } catch {
+    throw new BuildError('REGISTRY_FAILED', `${host} wants an upload at something that is no URL`);
+  }
+  if (url.host === base.host && base.protocol === 'https:') url.protocol = 'https:';
+  if (url.protocol !== 'https:' && url.origin !== base.origin) {
+    throw new BuildError('REGISTRY_FAILED', `${host} wants an upload without TLS at ${url.host}`, {
+      remedy: 'Nothing was sent there.',
+    });
+  }
+  url.username = '';
+  url.password = '';
+  return url;
 }
 
 /** After `error` the next endpoint is asked: any other after a mirror; without TLS where TLS could not be spoken. */

@@ -1,12 +1,18 @@
 import type {IncomingHttpHeaders} from 'node:http';
+import type {Readable} from 'node:stream';
 import type {Dispatcher} from 'undici';
 import {BuildError} from '../base/errors.js';
 
+export type HttpMethod = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH';
+
+/** A stream is made anew for each attempt; with it `headers` has a content-length. */
+export type HttpBody = string | Uint8Array | (() => AsyncIterable<Uint8Array>);
+
 export interface HttpRequest {
-  readonly method: 'GET' | 'HEAD' | 'POST';
+  readonly method: HttpMethod;
   readonly url: URL;
   readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: string;
+  readonly body?: HttpBody;
   /** Certificates are not checked. Holds for the host of `url` only, not for what it redirects to. */
   readonly insecure: boolean;
   readonly signal: AbortSignal;
@@ -24,7 +30,7 @@ export interface HttpResponse {
 }
 
 export interface Transport {
-  /** Follows redirects. Rejects with the platform's error, or the signal's reason. */
+  /** Follows redirects, but none of a POST. Rejects with the platform's error, or the signal's reason. */
   send(request: HttpRequest): Promise<HttpResponse>;
   close(): Promise<void>;
 }
@@ -46,6 +52,13 @@ export interface TransportOptions {
 const mostRedirects = 10;
 const connectTimeout = 10_000;
 const redirects = new Set([301, 302, 303, 307, 308]);
+/** Those that keep the method and the body (RFC 9110, 15.4). */
+const sameMethod = new Set([307, 308]);
+
+function isRedirect(method: HttpMethod, status: number): boolean {
+  if (method === 'POST') return false;
+  return (method === 'PUT' || method === 'PATCH' ? sameMethod : redirects).has(status);
+}
 
 /** The HTTP client is loaded, and connections are kept, from the first request on. */
 export function createTransport(options: TransportOptions = {}): Transport {
@@ -63,7 +76,7 @@ export function createTransport(options: TransportOptions = {}): Transport {
     return send(url, {
       method: request.method,
       headers: {'user-agent': options.userAgent ?? 'build-image', ...headers},
-      body: request.body ?? null,
+      body: await bodyOf(request),
       dispatcher: await agentFor(insecure),
       signal: request.signal,
     });
@@ -78,7 +91,7 @@ export function createTransport(options: TransportOptions = {}): Transport {
         request.signal.throwIfAborted();
         const {statusCode, headers: answered, body} = await once(request, url, headers, insecure);
         const {location} = answered;
-        if (!redirects.has(statusCode) || typeof location !== 'string' || request.method === 'POST') {
+        if (!isRedirect(request.method, statusCode) || typeof location !== 'string') {
           return {status: statusCode, headers: answered, body, redirected, host: url.host};
         }
         body.on('error', () => undefined).destroy();
@@ -106,6 +119,12 @@ export function createTransport(options: TransportOptions = {}): Transport {
       for (const agent of open) if (agent.status === 'fulfilled') await agent.value.destroy();
     },
   };
+}
+
+async function bodyOf({body}: HttpRequest): Promise<string | Uint8Array | Readable | null> {
+  if (typeof body !== 'function') return body ?? null;
+  const {Readable} = await import('node:stream');
+  return Readable.from(body(), {objectMode: false});
 }
 
 function redirectTarget(from: URL, location: string, host: string): URL {

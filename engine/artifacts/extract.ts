@@ -4,7 +4,7 @@ import type {Platform} from '../oci/platform.js';
 import type {EventSink} from '../progress/events.js';
 import {packageWarnings, type Artifact} from './artifact.js';
 import {readDeb} from './deb.js';
-import {compileGlob} from './glob.js';
+import {compileGlob} from '../base/glob.js';
 import {createLanding, type LandedFile, type Landing} from './landing.js';
 import {note, notFound, type Inventory} from './missing.js';
 import {everyPackage, type ArtifactPattern} from './pattern.js';

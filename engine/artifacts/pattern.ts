@@ -1,5 +1,5 @@
 import {BuildError, quote} from '../base/errors.js';
-import {compileGlob} from './glob.js';
+import {compileGlob} from '../base/glob.js';
 
 /** Which files of a stage are artifacts: `[STAGE:]GLOB` of `--artifact`. */
 export interface ArtifactPattern {

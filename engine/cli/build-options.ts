@@ -47,7 +47,7 @@ const collect = (value: string, previous: readonly string[] | undefined): readon
 ];
 
 /** Repeatable option. */
-const list = (flags: string, description: string): Option => new Option(flags, description).argParser(collect);
+export const list = (flags: string, description: string): Option => new Option(flags, description).argParser(collect);
 
 /** Commander takes every `--no-…` for the opposite of an option without it; this one stands for itself. */
 function notNegated(option: Option): Option {

@@ -12,7 +12,7 @@ import {environmentMap} from './driver-choice.js';
 import {jobSettings} from './settings.js';
 import type {Terminal} from './terminal.js';
 
-const commands = ['build', 'plan', 'check', 'context', 'base', 'images', 'history', 'du', 'prune'];
+const commands = ['build', 'plan', 'check', 'context', 'deliver', 'base', 'images', 'history', 'du', 'prune'];
 
 export interface OpenedJob extends PreparedJob {
   readonly compose: ComposeBuild | undefined;
@@ -67,9 +67,9 @@ function meantCommand(path: string | undefined, error: unknown): BuildError | un
 }
 
 /** The Compose service; undefined where the context is no directory, `--file` is given, or there is no such file. */
-async function composeOf(
+export async function composeOf(
   path: string | undefined,
-  flags: BuildFlags,
+  flags: Pick<BuildFlags, 'compose' | 'service' | 'file'>,
   terminal: Terminal,
   signal: AbortSignal,
 ): Promise<ComposeBuild | undefined> {

@@ -1,6 +1,7 @@
 import {Command, CommanderError, Option} from 'commander';
 import {addBuildOptions, addSettingsOptions, progressOption} from './build-options.js';
 import {cancellation} from './cancellation.js';
+import {addDeliverOptions} from './deliver-options.js';
 import {reportFailure} from './failure.js';
 import {addStoreOptions} from './store-options.js';
 import {systemTerminal, type Terminal} from './terminal.js';
@@ -62,6 +63,13 @@ function program(terminal: Terminal, run: Run): Command {
   )
     .argument(path, what)
     .action(run(async () => (await import('./context-command.js')).contextCommand));
+  addDeliverOptions(
+    root
+      .command('deliver')
+      .description('tag and push the image, upload the packages, where credentials are configured'),
+  )
+    .argument(path, 'the checkout: a directory (default .)')
+    .action(run(async () => (await import('./deliver-command.js')).deliverCommand));
   root
     .command('base')
     .description('make a base image out of Debian packages, where no registry can be reached')

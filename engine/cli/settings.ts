@@ -119,7 +119,8 @@ async function buildArgs(
   return [...new Map(args.map((arg) => [arg.name, arg])).values()];
 }
 
-function composeTags(compose: ComposeBuild | undefined): readonly string[] {
+/** Names that the service gives its image, `image:` first. */
+export function composeTags(compose: ComposeBuild | undefined): readonly string[] {
   if (compose === undefined) return [];
   // Compose names an image without `image:` after the project and the service.
   return [compose.image ?? `${compose.projectName}-${compose.service}`, ...compose.tags];

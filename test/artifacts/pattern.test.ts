@@ -1,7 +1,7 @@
 import test from 'ava';
 import fc from 'fast-check';
 import {BuildError} from '../../engine/base/errors.js';
-import {compileGlob} from '../../engine/artifacts/glob.js';
+import {compileGlob} from '../../engine/base/glob.js';
 import {parseArtifactPattern} from '../../engine/artifacts/pattern.js';
 
 const globs: readonly (readonly [string, string, boolean])[] = [

@@ -1,0 +1,62 @@
+import {Option, type Command} from 'commander';
+import {list, progressOption} from './build-options.js';
+
+/** What commander gives for what decides where a delivery goes: shared by `deliver` and `build --deliver`. */
+export interface TargetFlags {
+  readonly registry?: readonly string[];
+  readonly insecureRegistry?: readonly string[];
+  readonly policy?: string;
+  readonly anyBranch?: boolean;
+  readonly provenance?: string | boolean;
+  readonly sbom?: string | boolean;
+}
+
+export interface DeliverFlags extends TargetFlags {
+  readonly image?: string;
+  readonly package?: readonly string[];
+  readonly artifactsDir?: string;
+  readonly dryRun?: boolean;
+  readonly json?: boolean;
+  readonly driver: string;
+  readonly root?: string;
+  readonly progress?: string;
+  readonly compose?: readonly string[] | false;
+  readonly service?: string;
+}
+
+export function addTargetOptions(command: Command): Command {
+  return command
+    .addOption(list('--registry <[NAME=]REPOSITORY>', 'registry, or place in one, beside those of the environment'))
+    .addOption(
+      list('--insecure-registry <HOST[:PORT]>', 'registry without TLS, or with a certificate nobody vouches for'),
+    )
+    .option('--policy <FILE>', 'which branches are delivered under which tags (default: build-image.yaml)')
+    .option('--any-branch', 'deliver whatever the policy says of the branch')
+    .option('--provenance [BOOL]', 'attach how the image was built (default: true)')
+    .option('--no-provenance', 'do not')
+    .option('--sbom [BOOL]', 'attach the packages that the image holds (default: true)')
+    .option('--no-sbom', 'do not');
+}
+
+export function addDeliverOptions(command: Command): Command {
+  return addTargetOptions(command)
+    .option('--image <REFERENCE>', 'image to deliver (default: that of the Compose service)')
+    .addOption(list('--package <FILE>', 'package to deliver (default: every .deb of the artifacts directory)'))
+    .option('--artifacts-dir <DIR>', 'where the artifacts of the build are (default: artifacts)')
+    .option('--dry-run', 'show what would be delivered, and send nothing')
+    .option('--json', 'answer with one JSON document on standard output')
+    .addOption(
+      new Option('--driver <NAME>', 'who has the image').choices(['auto', 'docker', 'embedded']).default('auto'),
+    )
+    .option('--root <DIR>', 'where build-image keeps its store')
+    .addOption(list('--compose <FILE>', 'Compose file the name of the image comes from (repeatable)'))
+    .option('--no-compose', 'do not look for a Compose file')
+    .option('--service <NAME>', 'service of the Compose file (default: web, else the only one with build:)')
+    .addOption(progressOption());
+}
+
+/** `--provenance`, `--provenance=false`, `--no-provenance` over the policy. */
+export function switched(flag: string | boolean | undefined, policy: boolean): boolean {
+  if (flag === undefined) return policy;
+  return typeof flag === 'boolean' ? flag : !/^(?:false|0|no|off)$/i.test(flag);
+}

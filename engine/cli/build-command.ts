@@ -1,4 +1,5 @@
 import {readFile} from 'node:fs/promises';
+import {basename} from 'node:path';
 import {BuildError} from '../base/errors.js';
 import {createRedactor, type Redactor} from '../base/redact.js';
 import {writeBeside} from '../base/write-beside.js';
@@ -18,8 +19,9 @@ import {answerJson, renderAnswer} from './answer.js';
 import type {BuildFlags} from './build-options.js';
 import {withTimeout} from './cancellation.js';
 import {chooseDriver, environmentMap, homeOf} from './driver-choice.js';
-import {reportFailure} from './failure.js';
+import {asBuildError, reportFailure} from './failure.js';
 import {parseDuration} from './flag-values.js';
+import type {SummarizedOutcome} from './job-summary.js';
 import {openJob, type OpenedJob} from './open-job.js';
 import {progressOf} from './progress-of.js';
 import type {BuildOutcome} from '../store/build-record.js';
@@ -62,6 +64,7 @@ export async function buildCommand(
       runJob(opened, plan, {driver, credentials, events, now: () => performance.now()}, signal),
     );
     await writeFiles(flags, result);
+    await summarize(flags, terminal, redactor, job, {result});
     progress.close();
     const id = result.built.configDigest ?? result.built.manifestDigest;
     const toStdout = job.settings.outputs.some(writesToStdout);
@@ -73,11 +76,28 @@ export async function buildCommand(
     return 0;
   } catch (error) {
     progress?.close(error);
+    await summarize(flags, terminal, redactor, job, {error: asBuildError(error, limited.signal)});
     return reportFailure(error, terminal, limited.signal, redactor);
   } finally {
     limited.dispose();
     await job?.close();
   }
+}
+
+/** Where a CI shows one, or `--summary` asks for one. What cannot be written is said; the build is as it is. */
+async function summarize(
+  flags: BuildFlags,
+  terminal: Terminal,
+  redactor: Redactor,
+  job: OpenedJob | undefined,
+  outcome: SummarizedOutcome,
+): Promise<void> {
+  if (flags.summary === undefined && (terminal.environment['GITHUB_STEP_SUMMARY'] ?? '') === '') return;
+  const {addSummary} = await import('./job-summary.js');
+  const named = job?.context.name;
+  const title = job?.settings.tags[0] ?? (named === undefined || named === '.' ? basename(terminal.directory) : named);
+  const problem = await addSummary(flags.summary, terminal, title, outcome, redactor);
+  if (problem !== undefined) terminal.error(`build-image: ${problem}\n`);
 }
 
 /** An archive without a destination is for standard output, as `-` says outright. */

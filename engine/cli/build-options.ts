@@ -28,6 +28,7 @@ export interface BuildFlags {
   readonly artifactsDir?: string;
   readonly iidfile?: string;
   readonly metadataFile?: string;
+  readonly summary?: string;
   readonly progress?: string;
   readonly quiet?: boolean;
   readonly jobs?: string;
@@ -108,6 +109,7 @@ export function addBuildOptions(command: Command): Command {
     .option('--no-artifacts', 'take no artifacts out')
     .option('--iidfile <FILE>', 'write the image ID to a file')
     .option('--metadata-file <FILE>', "write the build's metadata (JSON) to a file")
+    .option('--summary <FILE>', 'add a summary in Markdown to a file (in GitHub Actions: to that of the run)')
     .addOption(progressOption())
     .option('-q, --quiet', 'print the image ID only')
     .option('--jobs <N>', 'steps at once')

@@ -6,8 +6,9 @@ import {writeBeside} from '../base/write-beside.js';
 import type {Driver, Output} from '../drivers/driver.js';
 import {completePlan} from '../job/complete-plan.js';
 import {metadataOf} from '../job/metadata.js';
-import {readPast, rememberBuild} from '../job/past.js';
-import {runJob} from '../job/run.js';
+import {readPast} from '../job/past.js';
+import {rememberBuild} from '../job/remember.js';
+import {type JobResult, runJob} from '../job/run.js';
 import type {Plan} from '../plan/plan.js';
 import {secretValues} from '../plan/secrets.js';
 import {collectSteps} from '../progress/collect-steps.js';
@@ -24,7 +25,6 @@ import {parseDuration} from './flag-values.js';
 import type {SummarizedOutcome} from './job-summary.js';
 import {openJob, type OpenedJob} from './open-job.js';
 import {progressOf} from './progress-of.js';
-import type {BuildOutcome} from '../store/build-record.js';
 import {storeRoot} from './store-root.js';
 import type {Terminal} from './terminal.js';
 
@@ -60,7 +60,7 @@ export async function buildCommand(
     const credentials = credentialsOf(terminal, redactor, signal);
     const plan = await completePlan(opened, driver, credentials, progress, signal);
     learnPlanSecrets(redactor, plan);
-    const result = await remembered(root, opened, plan, driver, progress, signal, (events) =>
+    const result = await remembered(root, opened, plan, driver, progress, redactor, signal, (events) =>
       runJob(opened, plan, {driver, credentials, events, now: () => performance.now()}, signal),
     );
     await writeFiles(flags, result);
@@ -115,27 +115,34 @@ function refuseTerminal(outputs: readonly Output[], terminal: Terminal): void {
 }
 
 /** Runs the build and adds it to the history, however it ends. */
-async function remembered<T>(
+async function remembered(
   root: string,
   job: OpenedJob,
   plan: Plan,
   driver: Driver,
   progress: Progress,
+  redactor: Redactor,
   signal: AbortSignal,
-  run: (events: EventSink) => Promise<T>,
-): Promise<T> {
+  run: (events: EventSink) => Promise<JobResult>,
+): Promise<JobResult> {
   const collected = collectSteps(() => performance.now());
-  let outcome: BuildOutcome = 'failed';
+  let result: JobResult | undefined;
+  let error: unknown;
   try {
-    const result = await run(tee(collected, progress));
-    outcome = 'done';
-    return result;
+    return (result = await run(tee(collected, progress)));
+  } catch (thrown) {
+    error = thrown;
+    throw thrown;
   } finally {
-    if (signal.aborted) outcome = 'cancelled';
-    const {steps, seconds} = collected.summary();
-    const succeeded = steps.filter(({error}) => error === undefined);
-    const build = {driver: driver.name, seconds, outcome, steps: succeeded};
-    const note = await rememberBuild(root, job, plan, build, new AbortController().signal);
+    const outcome = result !== undefined ? 'done' : signal.aborted ? 'cancelled' : 'failed';
+    const ended = {driver: driver.name, outcome, summary: collected.summary(), result, error} as const;
+    const {note} = await rememberBuild(
+      root,
+      job,
+      plan,
+      {...ended, redact: (text) => redactor.redact(text)},
+      new AbortController().signal,
+    );
     if (note !== undefined) progress.emit({type: 'note', message: note});
   }
 }

@@ -44,6 +44,6 @@ function rowOf(build: BuildRecord): readonly string[] {
     formatDuration(seconds),
     `${count(steps.length, 'step')}${cached === 0 ? '' : `, ${cached} cached`}`,
     driver,
-    `${contextName}: ${dockerfile}${target === undefined ? '' : ` (${target})`}`,
+    `${contextName}: ${dockerfile} (${target})`,
   ];
 }

@@ -77,6 +77,16 @@ export interface StepOutcome {
   readonly seconds: number;
 }
 
+/** A layer of the built image. */
+export interface BuiltLayer {
+  /** Id of the plan's step that made it; undefined: of the base image. */
+  readonly step: string | undefined;
+  /** Digest of the uncompressed tar; undefined where the builder does not tell. */
+  readonly diffId: string | undefined;
+  /** Bytes of the tar, of the files with a daemon; of a base layer as its registry has it. */
+  readonly bytes: number;
+}
+
 export interface Built {
   readonly driver: Driver['name'];
   /** Manifest digest where the builder makes one; else undefined (the classic image store has image IDs only). */
@@ -85,6 +95,8 @@ export interface Built {
   readonly configDigest: string | undefined;
   readonly tags: readonly string[];
   readonly steps: readonly StepOutcome[];
+  /** Of the image, the lowest first; empty where the builder does not tell. */
+  readonly layers: readonly BuiltLayer[];
   /** Removes what `readTree` needed (stage images of the artifact stages). Idempotent. */
   close(): Promise<void>;
 }

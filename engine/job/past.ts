@@ -1,40 +1,14 @@
 import type {Plan} from '../plan/plan.js';
 import type {PlanStep, Predict, Prediction} from '../plan/predict.js';
-import {planRedactor} from '../plan/secrets.js';
 import {planSteps} from '../plan/steps.js';
-import type {StepRecord} from '../progress/collect-steps.js';
 import type {Estimate} from '../progress/terminal.js';
-import {stepKey, type BuildOutcome, type NewBuildRecord} from '../store/build-record.js';
-import {pastDurations, readHistory, recordBuild} from '../store/history.js';
-import type {PreparedJob} from './prepare.js';
+import {pastDurations, readHistory} from '../store/history.js';
+import {type Job, keysOf, projectOf} from './project.js';
 
 /** What earlier builds of the same Dockerfile and context tell of the next one. */
 export interface Past {
   readonly predict: Predict;
   readonly estimate: Estimate | undefined;
-}
-
-type Job = Pick<PreparedJob, 'settings' | 'context' | 'dockerfile'>;
-
-const projectOf = ({context, dockerfile}: Job) => ({dockerfile: dockerfile.file, contextName: context.name});
-
-/** Key of each step by its id: the chain of texts above it in its stage, secret values left out. */
-function keysOf(plan: Plan): ReadonlyMap<string, string> {
-  const {redact} = planRedactor(plan.graph);
-  const keys = new Map<string, string>();
-  for (const {id, stage, step} of planSteps(plan.graph)) {
-    const label = stage.name ?? String(stage.index);
-    const before = stage.steps[stage.steps.findIndex((each) => each.id === id) - 1]?.id ?? stage.fromId;
-    keys.set(
-      id,
-      stepKey(
-        label,
-        step === undefined ? undefined : keys.get(before),
-        redact(step?.text ?? JSON.stringify(stage.base)),
-      ),
-    );
-  }
-  return keys;
 }
 
 /** Reads the history below `root`; without one nothing is predicted. Rejects only with the signal's reason. */
@@ -102,41 +76,4 @@ function estimateOf(plan: Plan, predicted: ReadonlyMap<string, Prediction>): Est
   if (byName.size === 0) return undefined;
   const totalSeconds = [...byName.values()].reduce((sum, each) => sum + each, 0);
   return {totalSeconds, stepSeconds: (name) => byName.get(name)};
-}
-
-/** Adds the build to the history. The result is a note for the user where it could not be. */
-export async function rememberBuild(
-  root: string,
-  job: Job,
-  plan: Plan,
-  build: {
-    readonly driver: string;
-    readonly seconds: number;
-    readonly outcome: BuildOutcome;
-    /** Those that succeeded. */
-    readonly steps: readonly Pick<StepRecord, 'name' | 'line' | 'cached' | 'seconds'>[];
-  },
-  signal: AbortSignal,
-): Promise<string | undefined> {
-  const {driver, seconds, outcome} = build;
-  const keys = keysOf(plan);
-  const {redact} = planRedactor(plan.graph);
-  const byName = new Map(
-    planSteps(plan.graph).flatMap(({id, step}) => (step === undefined ? [] : [[step.name, id] as const])),
-  );
-  const record: NewBuildRecord = {
-    ...projectOf(job),
-    target: job.settings.target,
-    driver,
-    seconds,
-    outcome,
-    args: job.settings.buildArgs.map(({name, origin}) => ({name, origin})),
-    steps: build.steps.flatMap(({name, line, cached, seconds: taken}) => {
-      const key = keys.get(byName.get(name) ?? '');
-      // A name shows the command, and that the values of its arguments.
-      return key === undefined ? [] : [{key, name: redact(name), line, cached, seconds: taken}];
-    }),
-  };
-  const recorded = await recordBuild(root, record, new Date(), signal);
-  return recorded.written ? undefined : recorded.note;
 }

@@ -97,7 +97,7 @@ function sourcesOf({settings}: PreparedJob, plan: Plan): readonly ExtractSource[
   return settings.wantArtifacts ? artifactSources(plan, settings.artifacts.map(parseArtifactPattern)) : [];
 }
 
-function requestOf(
+export function requestOf(
   {settings, context, contexts}: PreparedJob,
   sources: readonly ExtractSource[],
   credentials: BuildRequest['credentials'],

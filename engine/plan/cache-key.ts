@@ -1,3 +1,4 @@
+import {createHash} from 'node:crypto';
 import {digestOf, type Digest} from '../oci/digest.js';
 
 /** What JSON can hold. */
@@ -64,6 +65,11 @@ function sorted(parts: readonly KeyPart[]): readonly KeyPart[] {
  */
 export function cacheKey(parts: readonly KeyPart[]): Digest {
   return digestOf(canonicalJson(sorted(parts).map(({kind, name, value}) => [kind, name, value])));
+}
+
+/** Key of a base image, hex digits: what its layers hold counts, not how they are compressed or what it is called. */
+export function layersKey(diffIds: readonly string[]): string {
+  return createHash('sha256').update(diffIds.join()).digest('hex');
 }
 
 /** What differs between the parts of two keys, by kind and name; none where the keys are equal. */

@@ -8,6 +8,7 @@ import type {StageGraph} from '../stages/graph.js';
 import type {ResolveOptions} from '../stages/options.js';
 import {resolveStages} from '../stages/resolve.js';
 import {artifactSources} from './artifact-sources.js';
+import {layersKey} from './cache-key.js';
 import type {Plan} from './plan.js';
 
 export interface PlanOptions extends ResolveOptions {
@@ -34,6 +35,10 @@ function checkOptions(dockerfile: Dockerfile, {buildArgs}: PlanOptions): CheckOp
   return given === undefined ? checkOptionsOf(dockerfile) : parseCheck(given.value);
 }
 
+function basesOf(configs: PlanOptions['baseConfigs']): ReadonlyMap<string, string> {
+  return new Map([...(configs ?? [])].map(([reference, {rootfs}]) => [reference, layersKey(rootfs.diff_ids)]));
+}
+
 /** Dockerfile and settings -> what will run. Pure. Throws BuildError as `resolveStages`. */
 export function planBuild(dockerfile: Dockerfile, options: PlanOptions = {}): Plan {
   const graph = resolveStages(dockerfile, options);
@@ -50,6 +55,7 @@ export function planBuild(dockerfile: Dockerfile, options: PlanOptions = {}): Pl
     graph,
     artifacts: artifactSources(graph),
     warnings: applyCheck(warnings, check).toSorted((a, b) => a.line - b.line),
+    bases: basesOf(options.baseConfigs),
     warningsFail: check.error,
   };
 }

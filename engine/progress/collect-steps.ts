@@ -1,4 +1,4 @@
-import type {EventSink} from './events.js';
+import type {BuildEventBody, EventSink} from './events.js';
 import {instructionOf} from './progress.js';
 
 export interface StepRecord {
@@ -11,7 +11,14 @@ export interface StepRecord {
   readonly reason: string | undefined;
   readonly seconds: number;
   readonly error: string | undefined;
+  /** Id of the plan's step, where it is one. */
+  readonly planStep: string | undefined;
+  /** Seconds from the first event until it began. */
+  readonly start: number;
 }
+
+/** What a step's cache key was made of. */
+export type StepKey = Omit<BuildEventBody & {readonly type: 'step-key'}, 'type' | 'step'>;
 
 export interface StepSummary {
   /** Instructions that ran to their end or failed; loading and exporting do not count. */
@@ -21,11 +28,14 @@ export interface StepSummary {
   readonly seconds: number;
   /** Every step that ended, in order of first appearance; these include loading and exporting. */
   readonly steps: readonly StepRecord[];
+  /** By the ids of steps; none where the builder keeps its keys to itself. */
+  readonly keys: ReadonlyMap<string, StepKey>;
 }
 
 /** Remembers how each step ended. `now` in milliseconds. */
 export function collectSteps(now: () => number): EventSink & {summary(): StepSummary} {
   const steps = new Map<string, StepRecord & {ended: boolean}>();
+  const keys = new Map<string, StepKey>();
   let first: number | undefined;
 
   const update = (step: string, change: Partial<StepRecord & {ended: boolean}>) => {
@@ -39,6 +49,8 @@ export function collectSteps(now: () => number): EventSink & {summary(): StepSum
       reason: undefined,
       seconds: 0,
       error: undefined,
+      planStep: undefined,
+      start: first === undefined ? 0 : Math.max(0, now() - first) / 1000,
       ended: false,
       ...known,
       ...change,
@@ -49,8 +61,9 @@ export function collectSteps(now: () => number): EventSink & {summary(): StepSum
     emit(event) {
       first ??= now();
       if (event.type === 'step-started') {
-        const {step, name, stage, line} = event;
-        update(step, {name, ...(stage === undefined ? {} : {stage}), ...(line === undefined ? {} : {line})});
+        const {step, name, stage, line, planStep} = event;
+        const more = {...(stage !== undefined && {stage}), ...(line !== undefined && {line})};
+        update(step, {name, ...more, ...(planStep !== undefined && {planStep})});
       } else if (event.type === 'step-done') {
         // A cached step that is also reported done stays cached.
         if (steps.get(event.step)?.cached === true && event.error === undefined) return;
@@ -61,7 +74,10 @@ export function collectSteps(now: () => number): EventSink & {summary(): StepSum
           cached: true,
           reason: event.reason,
           ended: true,
+          ...(event.planStep !== undefined && {planStep: event.planStep}),
         });
+      } else if (event.type === 'step-key') {
+        keys.set(event.step, {key: event.key, parts: event.parts});
       }
     },
     summary() {
@@ -72,9 +88,10 @@ export function collectSteps(now: () => number): EventSink & {summary(): StepSum
         ran: counted.length - fromCache,
         cached: fromCache,
         seconds: first === undefined ? 0 : Math.max(0, now() - first) / 1000,
-        steps: ended.map(({step, name, stage, line, cached, reason, seconds, error}) => {
-          return {step, name, stage, line, cached, reason, seconds, error};
+        steps: ended.map(({step, name, stage, line, cached, reason, seconds, error, planStep, start}) => {
+          return {step, name, stage, line, cached, reason, seconds, error, planStep, start};
         }),
+        keys,
       };
     },
   };

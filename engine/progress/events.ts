@@ -10,6 +10,8 @@ export type BuildEvent = {readonly time: string} & (
       readonly stage?: string;
       /** 1-based line of the instruction. */
       readonly line?: number;
+      /** Id of the plan's step, where it is one. */
+      readonly planStep?: string;
     }
   | {
       readonly type: 'step-log';
@@ -30,7 +32,20 @@ export type BuildEvent = {readonly time: string} & (
       readonly unit?: 'bytes' | 'items';
     }
   | {readonly type: 'step-done'; readonly step: string; readonly seconds: number; readonly error?: string}
-  | {readonly type: 'step-cached'; readonly step: string; readonly name: string; readonly reason?: string}
+  | {
+      readonly type: 'step-cached';
+      readonly step: string;
+      readonly name: string;
+      readonly reason?: string;
+      readonly planStep?: string;
+    }
+  /** For the history, before the step is looked up: its cache key and what that was made of. No display shows it. */
+  | {
+      readonly type: 'step-key';
+      readonly step: string;
+      readonly key: string;
+      readonly parts: readonly {readonly kind: string; readonly name: string; readonly value: unknown}[];
+    }
   | {readonly type: 'warning'; readonly rule?: string; readonly line?: number; readonly message: string}
   | {readonly type: 'note'; /** Said once to the user: a file created, a fall-back taken. */ readonly message: string}
   | {

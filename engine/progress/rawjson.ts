@@ -33,6 +33,7 @@ export function createRawJsonProgress(options: Omit<ProgressOptions, 'color'>): 
 
   return guarded({
     emit(event) {
+      if (event.type === 'step-key') return;
       if (event.type !== 'step-log') {
         if (event.type === 'step-done' || event.type === 'step-cached') release(event.step);
         write(event);

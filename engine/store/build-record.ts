@@ -2,36 +2,122 @@ import {createHash} from 'node:crypto';
 
 export type BuildOutcome = 'done' | 'failed' | 'cancelled';
 
-/** An argument of a past build. Values are not kept: some are secrets, and none is needed to explain a build. */
-export interface RecordedArg {
+/** A value that the user gave over one of the Dockerfile: `--build-arg`, Compose, `--env`. */
+export interface RecordedValue {
   readonly name: string;
+  /** `***` and six hex digits, which tell another value apart, where the name looks like that of a secret. */
+  readonly value: string;
   /** The origin as `stages/` names it. */
   readonly origin: string;
+  /** Of `--env STAGE:NAME=VALUE`. */
+  readonly stage: string | null;
+}
+
+/** One reason why a step ran. `before` and `after` are for people: shortened, secrets hidden. */
+export interface Cause {
+  readonly kind: CauseKind;
+  /** Of the variable, flag, mount, image; path of a file; id of another step. */
+  readonly name: string;
+  readonly before: string | null;
+  readonly after: string | null;
+  /** Kind `files`: what changed among the files that the step reads; at most ten are named. */
+  readonly files?: ChangedFiles;
+  /** A sentence, without the step: `ARG VERSION 1 -> 2`. */
+  readonly text: string;
+  /** What would keep more in the cache. */
+  readonly advice?: string;
+}
+
+export const causeKinds = [
+  ...(['files', 'arg', 'env', 'base', 'instruction', 'heredoc', 'shell', 'order', 'mount', 'flag'] as const),
+  ...(['setting', 'platform', 'step', 'stage', 'image', 'no-cache', 'new', 'target', 'lost', 'failed'] as const),
+  'unknown' as const,
+];
+export type CauseKind = (typeof causeKinds)[number];
+
+export interface ChangedFiles {
+  readonly changed: number;
+  readonly total: number;
+  readonly named: readonly {readonly path: string; readonly change: string}[];
 }
 
 export interface RecordedStep {
+  /** Of the plan: `builder.3`; `.0` is FROM. */
+  readonly id: string;
   /** What the step is, whatever ran before the Dockerfile changed: `stepKey` of its stage. */
   readonly key: string;
+  /** `[builder 3/7] RUN make` */
   readonly name: string;
-  /** 1-based line of the Dockerfile; undefined where it has none. */
-  readonly line: number | undefined;
+  /** Name of the stage, or its index. */
+  readonly stage: string;
+  /** 1-based line of the Dockerfile. */
+  readonly line: number;
+  /** Upper case. */
+  readonly instruction: string;
+  /** After expansion, shortened; secrets hidden. */
+  readonly text: string;
   readonly cached: boolean;
+  /** It ended with an error, or was stopped. */
+  readonly failed: boolean;
+  /** Seconds after the build's start. */
+  readonly start: number;
   readonly seconds: number;
+  /** Ids of the recorded steps whose result it starts from or reads. */
+  readonly inputs: readonly string[];
+  /** Why it ran; none where it came from the cache. */
+  readonly causes: readonly Cause[];
+  /** Cache key: of the embedded engine, or what this tool takes for one with a daemon. Null where it never got that far. */
+  readonly cacheKey: string | null;
+}
+
+export interface RecordedLayer {
+  /** Id of the step that made it; null: of the base image. */
+  readonly step: string | null;
+  /** Digest of the uncompressed tar; null where the builder does not tell. */
+  readonly diffId: string | null;
+  /** Of what is in it, uncompressed; with a daemon as it counts. */
+  readonly bytes: number;
+}
+
+export interface RecordedArtifact {
+  readonly path: string;
+  readonly sha256: string;
+  readonly bytes: number;
+  readonly package: string | null;
+  readonly version: string | null;
+  readonly architecture: string | null;
 }
 
 export interface BuildRecord {
   /** Sorts by time. */
   readonly id: string;
-  /** ISO 8601, UTC. */
+  /** ISO 8601, UTC: when it ended. */
   readonly time: string;
   readonly dockerfile: string;
   /** Name of the context's directory, or its URL. */
   readonly contextName: string;
-  readonly target: string | undefined;
+  /** Absolute path of the context's directory, or its URL: with the Dockerfile it tells projects apart. */
+  readonly place: string;
+  /** Name of the target stage, or its index. */
+  readonly target: string;
+  readonly platform: string;
   readonly driver: string;
   readonly seconds: number;
   readonly outcome: BuildOutcome;
-  readonly args: readonly RecordedArg[];
+  /** What it failed with. */
+  readonly error: {readonly code: string; readonly message: string; readonly step: string | null} | null;
+  readonly args: readonly RecordedValue[];
+  readonly env: readonly RecordedValue[];
+  /** `--no-cache`, and the stages of `--no-cache-filter`. */
+  readonly fresh: {readonly all: boolean; readonly stages: readonly string[]};
+  readonly image: {readonly configDigest: string | null; readonly manifestDigest: string | null} | null;
+  readonly tags: readonly string[];
+  readonly artifacts: readonly RecordedArtifact[];
+  /** Of the image, the lowest first; empty where the builder does not tell. */
+  readonly layers: readonly RecordedLayer[];
+  /** Name of what the cache keys were made of: `readFacts`. */
+  readonly facts: string | null;
+  /** In the order they began. Instructions that only change the image config are not there. */
   readonly steps: readonly RecordedStep[];
 }
 
@@ -49,65 +135,13 @@ export function stepKey(stage: string, previous: string | undefined, text: strin
     .slice(0, 32);
 }
 
+/** What tells the builds of one project from those of others. */
+export type Project = Pick<BuildRecord, 'dockerfile' | 'place'>;
+
 /** Ten hex digits that the builds of one Dockerfile and context share. */
-export function projectKey(record: Pick<BuildRecord, 'dockerfile' | 'contextName'>): string {
+export function projectKey({dockerfile, place}: Project): string {
   return createHash('sha256')
-    .update(JSON.stringify([record.dockerfile, record.contextName]))
+    .update(JSON.stringify([dockerfile, place]))
     .digest('hex')
     .slice(0, 10);
-}
-
-/** The record in a file's text, or undefined where the text is none: half-written, foreign or of a later version. */
-export function parseRecord(text: string): BuildRecord | undefined {
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-  if (!isRecord(parsed) || parsed['version'] !== 1) return undefined;
-  const {id, time, dockerfile, contextName, target, driver, seconds, outcome, args, steps} = parsed;
-  const texts = [id, time, dockerfile, contextName, driver].every((value) => typeof value === 'string');
-  if (!texts || !(target === undefined || typeof target === 'string')) return undefined;
-  if (!isDuration(seconds) || !(outcome === 'done' || outcome === 'failed' || outcome === 'cancelled'))
-    return undefined;
-  if (!Array.isArray(args) || !args.every(isArg) || !Array.isArray(steps) || !steps.every(isStep)) return undefined;
-  return parsed as unknown as BuildRecord;
-}
-
-/** Text of a record's file: only the known fields, whatever else the object carries. */
-export function formatRecord(record: BuildRecord): string {
-  const {id, time, dockerfile, contextName, target, driver, seconds, outcome} = record;
-  const args = record.args.map(({name, origin}) => ({name, origin}));
-  const steps = record.steps.map(({key, name, line, cached, seconds: taken}) => ({
-    key,
-    name,
-    line,
-    cached,
-    seconds: taken,
-  }));
-  return `${JSON.stringify({version: 1, id, time, dockerfile, contextName, target, driver, seconds, outcome, args, steps})}\n`;
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function isDuration(value: unknown): boolean {
-  return typeof value === 'number' && Number.isFinite(value) && value >= 0;
-}
-
-function isArg(value: unknown): boolean {
-  return isRecord(value) && typeof value['name'] === 'string' && typeof value['origin'] === 'string';
-}
-
-function isStep(value: unknown): boolean {
-  return (
-    isRecord(value) &&
-    typeof value['key'] === 'string' &&
-    typeof value['name'] === 'string' &&
-    (value['line'] === undefined || typeof value['line'] === 'number') &&
-    typeof value['cached'] === 'boolean' &&
-    isDuration(value['seconds'])
-  );
 }

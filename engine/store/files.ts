@@ -59,8 +59,8 @@ export interface SmallFile {
   readonly mtimeMs: number;
 }
 
-/** A file of at most `most` bytes; undefined where there is none, or none that can be such a file. */
-export function readSmall(path: string, most: number): SmallFile | undefined {
+/** A file of at most `most` bytes; undefined where there is none, or none that can be such a file. `latin1`: its bytes. */
+export function readSmall(path: string, most: number, encoding: 'utf8' | 'latin1' = 'utf8'): SmallFile | undefined {
   let descriptor: number;
   try {
     descriptor = openSync(path, 'r');
@@ -71,7 +71,7 @@ export function readSmall(path: string, most: number): SmallFile | undefined {
   try {
     const found = fstatSync(descriptor);
     if (!found.isFile() || found.size > most) return undefined;
-    return {text: readFileSync(descriptor, 'utf8'), mtimeMs: found.mtimeMs};
+    return {text: readFileSync(descriptor, encoding), mtimeMs: found.mtimeMs};
   } finally {
     closeSync(descriptor);
   }

@@ -3,7 +3,8 @@ import {mkdir, readdir, rename, stat, unlink, writeFile} from 'node:fs/promises'
 import {join} from 'node:path';
 import {BuildError, hasErrno, messageOf} from '../base/errors.js';
 import {readBounded} from '../base/read-bounded.js';
-import {type BuildRecord, formatRecord, type NewBuildRecord, parseRecord, projectKey} from './build-record.js';
+import {type BuildRecord, type NewBuildRecord, type Project, projectKey} from './build-record.js';
+import {formatRecord, isOldRecord, parseRecord} from './build-record-file.js';
 
 const mostPerProject = 200;
 const mostBytes = 4 * 1024 * 1024;
@@ -28,7 +29,7 @@ export interface History {
 
 /**
  * Adds a build to `<root>/history/` and removes what is older than the project's last 200. Two at once do not disturb
- * each other. Names of steps must hold no secret. Rejects only with the signal's reason.
+ * each other. It must hold no secret. Rejects only with the signal's reason.
  */
 export async function recordBuild(
   root: string,
@@ -44,7 +45,7 @@ export async function recordBuild(
   try {
     await mkdir(directory, {recursive: true});
     // No fsync: after a power failure an empty file is passed over, and a cached build is not kept waiting.
-    await writeFile(beside, formatRecord({...build, id, time}), {flag: 'wx', signal});
+    await writeFile(beside, formatRecord({id, time, ...build}), {flag: 'wx', signal});
     await rename(beside, join(directory, `${id}.json`));
     await prune(directory, projectKey(build), now);
     return {written: true, id};
@@ -74,7 +75,7 @@ async function prune(directory: string, project: string, now: Date): Promise<voi
  */
 export async function readHistory(
   root: string,
-  options: {readonly project?: Pick<BuildRecord, 'dockerfile' | 'contextName'>; readonly most?: number},
+  options: {readonly project?: Project; readonly most?: number},
   signal: AbortSignal,
 ): Promise<History> {
   const directory = join(root, 'history');
@@ -108,11 +109,12 @@ async function list(directory: string): Promise<readonly string[]> {
   }
 }
 
-/** `gone`: another run removed it meanwhile. */
+/** `gone`: another run removed it meanwhile, or an earlier version of this tool wrote it. */
 async function readRecord(path: string, signal: AbortSignal): Promise<BuildRecord | 'gone' | undefined> {
   try {
     const text = await readBounded(path, mostBytes, 'STORE_CORRUPT', signal);
-    return text === undefined ? 'gone' : parseRecord(text);
+    if (text === undefined) return 'gone';
+    return parseRecord(text) ?? (isOldRecord(text) ? 'gone' : undefined);
   } catch {
     signal.throwIfAborted();
     return undefined;
@@ -127,13 +129,13 @@ async function readRecord(path: string, signal: AbortSignal): Promise<BuildRecor
 export async function pastDurations(
   root: string,
   signal: AbortSignal,
-  project?: Pick<BuildRecord, 'dockerfile' | 'contextName'>,
+  project?: Project,
 ): Promise<ReadonlyMap<string, number>> {
   const samples = new Map<string, number[]>();
   try {
     const history = await readHistory(root, {...(project !== undefined && {project}), most: mostPerProject}, signal);
     for (const step of history.records.flatMap((record) => record.steps)) {
-      if (step.cached) continue;
+      if (step.cached || step.failed) continue;
       const taken = samples.get(step.key) ?? [];
       if (taken.length < mostSamples) samples.set(step.key, [...taken, step.seconds]);
     }

@@ -11,6 +11,7 @@ import {closeStore, openStore} from '../../engine/store/open.js';
 import {completeSnapshot, newSnapshot} from '../../engine/store/snapshots.js';
 import {writeRecord} from '../../engine/store/records.js';
 import {listTags, writeTag} from '../../engine/store/tags.js';
+import {recordedStep, recordOf} from '../helpers/record.js';
 import {temporaryDirectory} from '../helpers/temporary.js';
 
 const never = new AbortController().signal;
@@ -83,16 +84,10 @@ test('images lists names, digests and platforms', async (t) => {
 
 test('history lists past builds, the newest first', async (t) => {
   const root = temporaryDirectory(t);
-  const build = {
-    dockerfile: 'Dockerfile',
-    contextName: 'portal',
-    target: 'production',
-    driver: 'embedded',
-    seconds: 75,
-  };
-  const steps = [{key: 'k', name: 's', line: 1, cached: true, seconds: 0}];
+  const build = recordOf({dockerfile: 'Dockerfile', driver: 'embedded', seconds: 75});
+  const steps = [recordedStep('k', {cached: true, seconds: 0})];
   for (const [second, outcome] of (['done', 'failed'] as const).entries()) {
-    await recordBuild(root, {...build, outcome, args: [], steps}, new Date(second * 1000), never);
+    await recordBuild(root, {...build, outcome, steps}, new Date(second * 1000), never);
   }
   const {answer} = await call('history', '--root', root);
   const lines = answer.trimEnd().split('\n');

@@ -3,6 +3,7 @@ import {BuildError} from '../../base/errors.js';
 import type {Built, Driver} from '../driver.js';
 import {type Daemon, openDaemon} from './daemon.js';
 import type {DockerEndpoint} from './endpoint.js';
+import {imageLayers} from './image-layers.js';
 import {checkOutputs} from './outputs/outputs.js';
 import {readStage, removeImage} from './stage-images.js';
 import {usableNetwork} from './usable-network.js';
@@ -55,6 +56,7 @@ export function createDockerDriver(endpoint: DockerEndpoint, options: DockerDriv
           manifestDigest: made.manifestDigest,
           tags: request.tags,
           steps: made.steps,
+          layers: made.configDigest === undefined ? [] : await imageLayers(daemon, made.configDigest, plan, signal),
           close: onlyOnce(async () => {
             try {
               for (const image of made.temporary) await removeImage(daemon, image);

@@ -91,6 +91,7 @@ export function createTrace(plan: Plan, events: EventSink): Trace {
       name,
       ...(place !== undefined && {stage: place.stage}),
       ...(place?.line !== undefined && {line: place.line}),
+      ...planStep(place),
     });
   };
 
@@ -99,7 +100,7 @@ export function createTrace(plan: Plan, events: EventSink): Trace {
     if (step === undefined) return;
     const {digest, name, place} = step;
     if (vertex.cached) {
-      if (!step.cached) events.emit({type: 'step-cached', step: digest, name});
+      if (!step.cached) events.emit({type: 'step-cached', step: digest, name, ...planStep(place)});
       step.cached = true;
       step.running = undefined;
       return;
@@ -121,7 +122,7 @@ export function createTrace(plan: Plan, events: EventSink): Trace {
       // A base that the daemon already had: older ones do not call that cached.
       if (/^\[[^\]]*\] FROM /.test(name) && !step.fetched && vertex.error === '') {
         step.cached = true;
-        events.emit({type: 'step-cached', step: digest, name});
+        events.emit({type: 'step-cached', step: digest, name, ...planStep(place)});
         return;
       }
       const seconds = Number(step.spent) / 1e9;
@@ -180,6 +181,8 @@ export function createTrace(plan: Plan, events: EventSink): Trace {
     },
   };
 }
+
+const planStep = (place: Place | undefined) => (place?.id === undefined ? {} : {planStep: place.id});
 
 // Steps beside the one that failed end as cancelled, in the words of Go's context package.
 function isCancelled(error: string): boolean {

@@ -3,6 +3,8 @@ import type {Plan} from '../../plan/plan.js';
 
 /** Where in the Dockerfile a step of the daemon comes from. */
 export interface Place {
+  /** Of the plan's step; undefined where only its stage is known. */
+  readonly id: string | undefined;
   /** Name of the stage, or its index. */
   readonly stage: string;
   readonly line: number | undefined;
@@ -24,6 +26,7 @@ export function placesOf(plan: Plan): (name: string) => Place | undefined {
   for (const stage of plan.graph.stages) {
     const label = stage.name ?? String(stage.index);
     stages.set(stage.name ?? `stage-${stage.index}`, {
+      id: stage.fromId,
       stage: label,
       line: stage.line,
       range: {start: stage.line, end: stage.line},
@@ -32,7 +35,7 @@ export function placesOf(plan: Plan): (name: string) => Place | undefined {
       const match = stepName.exec(step.name);
       // A step that only changes the config has no work of its own in BuildKit.
       if (match === null || step.operation.kind === 'config') continue;
-      const place = {stage: label, line: step.line, range: step.range};
+      const place = {id: step.id, stage: label, line: step.line, range: step.range};
       const [, , position = '', text = ''] = match;
       byName.set(step.name, place);
       byText.set(text, byText.has(text) ? undefined : place);
@@ -52,7 +55,7 @@ export function placesOf(plan: Plan): (name: string) => Place | undefined {
       byName.get(name) ??
       byText.get(text) ??
       byPosition.get(`${stage} ${position}`) ??
-      (from && {...from, line: undefined, range: undefined})
+      (from && {...from, id: undefined, line: undefined, range: undefined})
     );
   };
 }

@@ -4,7 +4,7 @@ import type {Source} from '../../stages/graph.js';
 import {closeStore, openStore} from '../../store/open.js';
 import {recoverKilled} from '../../store/recover.js';
 import {snapshotFs} from '../../store/snapshots.js';
-import type {BuildRequest, StepOutcome} from '../driver.js';
+import type {BuildRequest, BuiltLayer, StepOutcome} from '../driver.js';
 import {createImageSource} from './images/open-source.js';
 import type {WriteOut} from './outputs/destination.js';
 import {sourceReference} from './images-of-build.js';
@@ -34,6 +34,7 @@ export interface BuildOutcome {
   readonly manifestDigest: string | undefined;
   readonly configDigest: string | undefined;
   readonly steps: readonly StepOutcome[];
+  readonly layers: readonly BuiltLayer[];
   /** Directories of the kept stages' file systems, topmost first, by index of the stage. */
   readonly stages: ReadonlyMap<number, readonly string[]>;
 }
@@ -78,7 +79,7 @@ export async function runBuild(plan: Plan, request: BuildRequest, place: BuildPl
       if (kept !== undefined) stages.set(index, await directoriesOf(kept));
     }
     patience = trashPatience.done;
-    return {manifestDigest: image.manifestDigest, configDigest: image.configDigest, steps: solved.steps, stages};
+    return {...image, steps: solved.steps, stages};
   } finally {
     contents.close();
     mounts?.close();

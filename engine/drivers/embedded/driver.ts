@@ -52,6 +52,7 @@ export function createEmbeddedDriver(options: EmbeddedDriverOptions): Driver {
         configDigest: outcome.configDigest,
         tags: request.tags,
         steps: outcome.steps,
+        layers: outcome.layers,
         close: holdStages(options.root, outcome, signal),
       };
       outcomes.set(built, outcome);

@@ -11,7 +11,7 @@ import {writeBlob} from '../../store/blobs.js';
 import {chainIdOf, readChain, writeChain} from '../../store/layers.js';
 import type {Store} from '../../store/store.js';
 import {writeTag} from '../../store/tags.js';
-import type {BuildRequest, Output} from '../driver.js';
+import type {BuildRequest, BuiltLayer, Output} from '../driver.js';
 import type {BuildPlace} from './build.js';
 import {compressionOf, finishedLayer} from './layer-blobs.js';
 import {describeImage} from './outputs/finished-image.js';
@@ -26,6 +26,11 @@ export interface WrittenImage {
   readonly configDigest: Digest;
   /** Undefined where only the store has the image: its layers are not compressed before somebody wants them. */
   readonly manifestDigest: Digest | undefined;
+}
+
+/** What is known of the image when the build ends. */
+export interface FinishedBuild extends WrittenImage {
+  readonly layers: readonly BuiltLayer[];
 }
 
 export interface OutputParts {
@@ -53,7 +58,7 @@ export function stageChain(plan: Plan): readonly Stage[] {
 }
 
 /** The image, its tags in the store, and every output of the request. */
-export async function finishBuild(parts: OutputParts): Promise<WrittenImage> {
+export async function finishBuild(parts: OutputParts): Promise<FinishedBuild> {
   const {request} = parts;
   const plain = await describe(parts, undefined);
   const others = request.outputs.filter(({type}) => type !== 'image');
@@ -62,14 +67,19 @@ export async function finishBuild(parts: OutputParts): Promise<WrittenImage> {
   );
   if (others.length === request.outputs.length && others.length > 0) {
     const [first] = await writeOthers(parts, others);
-    return first ?? {configDigest: plain.configDigest, manifestDigest: undefined};
+    const image = first ?? {configDigest: plain.configDigest, manifestDigest: undefined};
+    return {...image, layers: plain.builtLayers};
   }
   const tags = [...request.tags, ...named];
   if (tags.length > 0) await tagImage(parts, plain, tags);
   const written = await writeOthers(parts, others);
   // With rewritten times it is the manifest of another image.
   const same = written.find(({configDigest}) => configDigest === plain.configDigest);
-  return {configDigest: plain.configDigest, manifestDigest: same?.manifestDigest};
+  return {
+    configDigest: plain.configDigest,
+    manifestDigest: same?.manifestDigest,
+    layers: plain.builtLayers,
+  };
 }
 
 interface Described {
@@ -77,6 +87,7 @@ interface Described {
   readonly configBytes: Buffer;
   readonly configDigest: Digest;
   readonly layers: readonly {readonly mediaType: string; readonly digest: Digest; readonly size: number}[];
+  readonly builtLayers: readonly BuiltLayer[];
 }
 
 /** The files of other ids are hidden from an ordinary user, but in a namespace. */
@@ -92,16 +103,19 @@ async function describe(
   const form = formOf(place, clamp);
   const times = new Map<string, StepTime>();
   const layers: {readonly mediaType: string; readonly digest: Digest; readonly size: number}[] = [];
+  const builtLayers: BuiltLayer[] = [];
   let chainId: Digest | undefined;
   for (const layer of tree.layers) {
     if (layer.kind === 'base') {
       const {mediaType, digest, size, diffId} = layer.layer;
       layers.push({mediaType, digest, size});
+      builtLayers.push({step: undefined, diffId, bytes: size});
       chainId = chainIdOf(chainId, diffId);
       continue;
     }
     const {diffId, size} = await stepDiff(store, layer, form, place.signal);
     layers.push({mediaType: layerMediaType('none'), digest: diffId, size});
+    builtLayers.push({step: layer.step, diffId, bytes: size});
     times.set(layer.step, {diffId, created: layer.created});
     chainId = chainIdOf(chainId, diffId);
     // An image that starts from this one finds its layers unpacked already.
@@ -110,7 +124,7 @@ async function describe(
   const chain = stageChain(plan).map((stage): BuiltStage => ({stage, layers: times}));
   const config = imageConfigOf(chain, base, {labels: request.labels, epoch: epochOf(request)});
   const configBytes = renderImageConfig(config);
-  return {config, configBytes, configDigest: digestOf(configBytes), layers};
+  return {config, configBytes, configDigest: digestOf(configBytes), layers, builtLayers};
 }
 
 async function tagImage({store, plan, tree}: OutputParts, image: Described, tags: readonly string[]): Promise<void> {

@@ -28,6 +28,7 @@ interface Step {
   readonly id: string;
   readonly name: string;
   readonly stage: string | undefined;
+  readonly planStep: string | undefined;
   readonly instruction: Instruction | undefined;
   readonly since: number;
   cached: boolean;
@@ -50,12 +51,12 @@ export function createClassicLog(plan: Plan, events: EventSink): ClassicLog {
 
   const finish = (error?: string): void => {
     if (step === undefined) return;
-    const {id, name, stage, instruction, since} = step;
+    const {id, name, stage, planStep, instruction, since} = step;
     // A base that is there already and an ARG of no stage are no work, and never called cached.
     const idle = !fetched && (instruction?.keyword === 'FROM' || stage === undefined);
     const cached = error === undefined && (step.cached || idle);
     const seconds = (performance.now() - since) / 1000;
-    if (cached) events.emit({type: 'step-cached', step: id, name});
+    if (cached) events.emit({type: 'step-cached', step: id, name, ...(planStep !== undefined && {planStep})});
     else events.emit({type: 'step-done', step: id, seconds, ...(error !== undefined && {error})});
     if (stage !== undefined)
       outcomes.push({step: id, name, stage, line: instruction?.range.start, cached, seconds: cached ? 0 : seconds});
@@ -65,8 +66,8 @@ export function createClassicLog(plan: Plan, events: EventSink): ClassicLog {
     finish();
     const instruction = plan.dockerfile.instructions[count++];
     const id = `step-${count}`;
-    const {stage, name} = nameOf(plan, instruction, text);
-    step = {id, name, stage, instruction, since: performance.now(), cached: false};
+    const {stage, name, planStep} = nameOf(plan, instruction, text);
+    step = {id, name, stage, planStep, instruction, since: performance.now(), cached: false};
     running = false;
     fetched = false;
     const line = instruction?.range.start;
@@ -76,6 +77,7 @@ export function createClassicLog(plan: Plan, events: EventSink): ClassicLog {
       name,
       ...(stage !== undefined && {stage}),
       ...(line !== undefined && {line}),
+      ...(planStep !== undefined && {planStep}),
     });
   };
   const stream = (text: string): void => {
@@ -137,8 +139,8 @@ function nameOf(
   plan: Plan,
   instruction: Instruction | undefined,
   text: string,
-): {stage: string | undefined; name: string} {
-  if (instruction === undefined) return {stage: undefined, name: text};
+): {stage: string | undefined; name: string; planStep: string | undefined} {
+  if (instruction === undefined) return {stage: undefined, name: text, planStep: undefined};
   const line = instruction.range.start;
   const stage = plan.graph.stages.findLast((candidate) => candidate.line <= line);
   const planned = stage?.steps.find((step) => step.line === line && step.operation.kind !== 'config');
@@ -146,5 +148,6 @@ function nameOf(
   const bracket = stage === undefined ? '' : `[${stage.name ?? `stage-${stage.index}`}] `;
   // FROM may have got a name on its way to the daemon.
   const shown = instruction.keyword === 'FROM' ? instruction.original.trim() : text;
-  return {stage: label, name: planned?.name ?? `${bracket}${shown}`};
+  const planStep = instruction.keyword === 'FROM' ? stage?.fromId : planned?.id;
+  return {stage: label, name: planned?.name ?? `${bracket}${shown}`, planStep};
 }

@@ -24,10 +24,13 @@ import {openSource, type CopySource, type SourceTree} from './source-tree.js';
 import type {TransferOperation} from './step.js';
 import type {BigIntStats} from 'node:fs';
 
-/** What a step reads at a path: `sha256:` of type, mode, owner, link target, attributes and data; times do not count. */
+/** What a step reads at a path; times do not count. */
 export interface SourceDigest {
   /** From the root of what is read, with a leading `/`; a URL for what is fetched. */
   readonly path: string;
+  /** Permission bits, octal; `link` for a symlink, `url` for what is fetched. */
+  readonly mode: string;
+  /** `sha256:` of type, owner, link target, attributes and data. */
   readonly digest: string;
 }
 
@@ -49,7 +52,7 @@ export async function sourceDigests(
   options: SourceDigestOptions,
   signal: AbortSignal,
 ): Promise<readonly SourceDigest[]> {
-  const out: SourceDigest[] = options.fetched.map(({source: path, digest}) => ({path, digest}));
+  const out: SourceDigest[] = options.fetched.map(({source: path, digest}) => ({path, mode: 'url', digest}));
   const paths = operation.sources.filter((text) => operation.kind === 'copy' || !isRemote(text));
   if (paths.length === 0 || source === undefined) return out;
   const tree = openSource(source);
@@ -64,7 +67,11 @@ export async function sourceDigests(
         const digest = memory.digest(tree, path, stats);
         const name =
           path === selected.path ? createHash('sha256').update(`${selected.name}\0${digest}`).digest('hex') : '';
-        out.push({path: `/${decodePath(path)}`, digest: name === '' ? digest : `sha256:${name}`});
+        out.push({
+          path: `/${decodePath(path)}`,
+          mode: path === '' && tree.owners === 'root' ? '0' : modeOf(stats),
+          digest: name === '' ? digest : `sha256:${name}`,
+        });
         if (++count % 2048 === 0 || memory.takeLoad()) {
           await setImmediate();
           signal.throwIfAborted();
@@ -155,7 +162,7 @@ interface Memory {
   save(): void;
 }
 
-const heading = 'build-image source digests 1';
+const heading = 'build-image source digests 2';
 /** Nanoseconds after which a file's times tell a later write apart. */
 const settled = 2_000_000_000n;
 const chunk = 1024 * 1024;
@@ -226,6 +233,9 @@ function writeMemory(file: string, lines: readonly string[]): void {
   }
 }
 
+const modeOf = (stats: BigIntStats): string =>
+  typeOf(stats) === 'symlink' ? 'link' : (Number(stats.mode) & 0o7777).toString(8);
+
 function hashEntry(tree: SourceTree, path: string, stats: BigIntStats, buffer: Buffer): string {
   const full = `${tree.root}/${path}`;
   const type = typeOf(stats);
@@ -238,7 +248,6 @@ function hashEntry(tree: SourceTree, path: string, stats: BigIntStats, buffer: B
     .map((name) => [name, calls.getXattr(raw, name)?.toString('base64') ?? '']);
   const fields = [
     type,
-    type === 'symlink' ? '' : (stats.mode & 0o7777n).toString(8),
     tree.owners === 'kept' ? `${stats.uid}:${stats.gid}` : '',
     type === 'symlink' ? readlinkSync(systemPath(full), {encoding: 'latin1'}) : '',
     type === 'character-device' || type === 'block-device' ? stats.rdev.toString() : '',

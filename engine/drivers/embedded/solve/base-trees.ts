@@ -1,7 +1,7 @@
-import {createHash} from 'node:crypto';
 import {BuildError, messageOf} from '../../../base/errors.js';
 import {createHasher, type Digest} from '../../../oci/digest.js';
 import {layerCompression} from '../../../oci/media-types.js';
+import {layersKey} from '../../../plan/cache-key.js';
 import type {EventSink} from '../../../progress/events.js';
 import {applyLayer} from '../../../snapshot/apply.js';
 import {decompress} from '../../../snapshot/decompress.js';
@@ -47,10 +47,7 @@ export function createBaseTrees(parts: BaseTreeParts): BaseTrees {
     const image = await parts.resolve(source);
     let unpacked: Promise<readonly string[]> | undefined;
     return {
-      // What the layers hold counts, not how they are compressed or what the image is called.
-      key: createHash('sha256')
-        .update(image.layers.map(({diffId}) => diffId).join())
-        .digest('hex'),
+      key: layersKey(image.layers.map(({diffId}) => diffId)),
       layers: baseLayers(image),
       chain: () => (unpacked ??= unpack(parts, image)),
     };

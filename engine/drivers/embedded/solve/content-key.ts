@@ -9,15 +9,16 @@ import {readContent, writeContent} from '../../../store/contents.js';
 import type {Store} from '../../../store/store.js';
 import type {BuildRequest} from '../../driver.js';
 import {type SourceDigest, sourceDigests} from '../files/digests.js';
+import {keepList, listDigest} from '../files/file-list.js';
 import {fetchSources, type Fetched, isRemote} from '../files/remote-source.js';
 import type {TransferOperation} from '../files/step.js';
 import {NotCached} from './not-cached.js';
 import type {Tree} from './tree.js';
 
-/** More files than this are one part of the key, not one each: nobody reads such a list. */
-const mostParts = 5000;
-
-/** What COPY and ADD read, as parts of their keys; what was fetched for it is kept until `close`. */
+/**
+ * What COPY and ADD read, as a part of their keys: the digest of a list of files, which is kept for `explain` where this
+ * process may run steps. What was fetched for it is kept until `close`.
+ */
 export interface ContentKeys {
   of(
     operation: Operation,
@@ -45,17 +46,19 @@ export function createContentKeys({store, request, signal, mountTree}: ContentKe
     async of(asked, source, mount, tree) {
       const operation = mount === undefined ? asked : copyOf(mount);
       if (operation.kind !== 'copy' && operation.kind !== 'add') return [];
+      const name = mount === undefined ? 'files' : `mount ${mount.target ?? ''}`;
+      const part = (value: string): readonly KeyPart[] => [{kind: 'content', name, value}];
       const fetched = await fetch(operation);
       if (tree === undefined) {
         const context = contextOf(request, source);
         const options = {cacheFile: checksumFile(store, context), fetched};
-        return partsOf(await sourceDigests(operation, {kind: 'context', context}, options, signal));
+        return part(await listed(await sourceDigests(operation, {kind: 'context', context}, options, signal)));
       }
       const key = createHash('sha256')
         .update(canonicalJson([tree.key, [...operation.sources], [...operation.excludes], operation.parents]))
         .digest('hex');
       const known = readContent(store, key);
-      if (known !== undefined) return [{kind: 'content', name: '/', value: known}];
+      if (known !== undefined) return part(known);
       if (mountTree === undefined) throw new NotCached('content of another stage');
       const root = await mountTree(tree);
       const digests = await sourceDigests(
@@ -64,14 +67,20 @@ export function createContentKeys({store, request, signal, mountTree}: ContentKe
         {cacheFile: undefined, fetched},
         signal,
       );
-      const digest = digestOf(digests);
+      const digest = await listed(digests);
       writeContent(store, key, digest);
-      return [{kind: 'content', name: '/', value: digest}];
+      return part(digest);
     },
     close() {
       for (const close of closers.splice(0)) close();
     },
   };
+
+  async function listed(digests: readonly SourceDigest[]): Promise<string> {
+    const digest = listDigest(digests);
+    if (mountTree !== undefined) await keepList(store.root, digest, digests);
+    return digest;
+  }
 
   async function fetch(operation: TransferOperation): Promise<readonly Fetched[]> {
     const known = fetchedOf.get(operation);
@@ -103,17 +112,6 @@ export function copyOf({source}: Pick<Mount, 'source'>, destination = '/'): Tran
     keepGitDir: false,
     unpack: undefined,
   };
-}
-
-function partsOf(digests: readonly SourceDigest[]): readonly KeyPart[] {
-  if (digests.length > mostParts) return [{kind: 'content', name: '/', value: digestOf(digests)}];
-  return digests.map(({path, digest}) => ({kind: 'content', name: path, value: digest}));
-}
-
-function digestOf(digests: readonly SourceDigest[]): string {
-  const hash = createHash('sha256');
-  for (const {path, digest} of digests) hash.update(`${path}\0${digest}\0`);
-  return hash.digest('hex');
 }
 
 /** Digests of files by inode and time, one file a directory. */

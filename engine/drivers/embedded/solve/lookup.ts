@@ -38,7 +38,7 @@ export function createLookup(store: Store, bases: BaseTrees, contents: ContentKe
     result(job) {
       const found = find(job);
       if (found === undefined) return Promise.reject(new NotCached(job.step.name));
-      events.emit({type: 'step-cached', step: job.step.id, name: job.step.name});
+      events.emit({type: 'step-cached', step: job.step.id, name: job.step.name, planStep: job.step.id});
       return Promise.resolve(found);
     },
   };

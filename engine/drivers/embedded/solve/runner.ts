@@ -54,7 +54,7 @@ export function createRunner(parts: RunnerParts): SolverWork {
     const fresh = isFresh(job);
     const cached = (): Result | undefined => {
       const found = fresh ? undefined : lookup.find(job);
-      if (found !== undefined) events.emit({type: 'step-cached', step: step.id, name: step.name});
+      if (found !== undefined) events.emit({type: 'step-cached', step: step.id, name: step.name, planStep: step.id});
       return found;
     };
     // Without the signal: who gave up would free the lock, and end the executor, while the step still cleans up.
@@ -94,7 +94,14 @@ export function createRunner(parts: RunnerParts): SolverWork {
   async function run(job: StepJob, signal: AbortSignal): Promise<Result> {
     const {step, stage, key, parent} = job;
     signal.throwIfAborted();
-    events.emit({type: 'step-started', step: step.id, name: step.name, stage: stage.label, line: step.line});
+    events.emit({
+      type: 'step-started',
+      step: step.id,
+      name: step.name,
+      stage: stage.label,
+      line: step.line,
+      planStep: step.id,
+    });
     const started = performance.now();
     try {
       const chain = await parent.chain();

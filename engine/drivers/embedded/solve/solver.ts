@@ -134,7 +134,7 @@ export async function solve(
     );
     let tree: Tree = based ?? emptyTree;
     if (stage.fromName !== undefined && !isDirectory(stage.base))
-      events.emit({type: 'step-cached', step: stage.fromId, name: stage.fromName});
+      events.emit({type: 'step-cached', step: stage.fromId, name: stage.fromName, planStep: stage.fromId});
     for (const step of stage.steps) {
       if (makesNothing(step.operation)) continue;
       either.throwIfAborted();
@@ -150,7 +150,8 @@ export async function solve(
       const tree = await sourceTree(source);
       if (tree !== undefined) inputs.set(sourceId(source), tree);
       // A mounted stage or image counts as a whole, a directory by what is in it.
-      if (mount !== undefined && tree !== undefined) return [{kind: 'input', name: sourceId(source), value: tree.key}];
+      if (mount !== undefined && tree !== undefined)
+        return [{kind: 'input', name: `mount ${mount.target ?? ''}`, value: tree.key}];
       return work.contentParts(operation, source, mount, tree);
     });
     for (const source of step.reads) {
@@ -159,6 +160,7 @@ export async function solve(
     }
     const parts: readonly KeyPart[] = [...found, {kind: 'input', name: 'before', value: parent.key}];
     const key = cacheKey(parts);
+    events.emit({type: 'step-key', step: step.id, key, parts});
     const result = await work.result({stage, step, key, parts, parent, inputs}, either);
     const {cached, seconds, snapshot, created} = result;
     steps.push({step: step.id, name: step.name, stage: stage.label, line: step.line, cached, seconds});

@@ -19,6 +19,11 @@ function chainOf({graph}: Plan): readonly Stage[] {
   return chain;
 }
 
+/** Older daemons leave the arguments of the stages below out: `RUN |1 A=b /bin/sh -c x` is `RUN /bin/sh -c x` there. */
+function isSame(planned: string, told: string): boolean {
+  return planned === told || (told.startsWith('RUN ') && planned.endsWith(told.slice('RUN'.length)));
+}
+
 /**
  * Layers of an image as its history has them, assigned to the steps of the plan by what the history says of each. What the
  * daemon does not tell is left out: sizes are no reason for a build to fail.
@@ -44,7 +49,7 @@ export async function imageLayers(
   let next = steps.length - 1;
   const layers = entries.map(({CreatedBy, Size}): BuiltLayer => {
     let at = next;
-    while (at >= 0 && steps[at]?.createdBy !== CreatedBy) at--;
+    while (at >= 0 && !isSame(steps[at]?.createdBy ?? '', CreatedBy ?? '')) at--;
     const step = at >= 0 ? steps[at] : undefined;
     if (step !== undefined) next = at - 1;
     return {step: step?.id, diffId: undefined, bytes: Size ?? 0};

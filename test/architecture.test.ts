@@ -11,7 +11,7 @@ const ranks = new Map(
     ['plan'],
     ['drivers'],
     ['artifacts', 'delivery'],
-    ['job'],
+    ['job', 'compare'],
     ['experiment', 'report'],
     ['cli', 'index.ts'],
   ].flatMap((rooms, rank) => rooms.map((room): [string, number] => [room, rank])),

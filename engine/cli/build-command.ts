@@ -15,11 +15,11 @@ import {collectSteps} from '../progress/collect-steps.js';
 import type {EventSink} from '../progress/events.js';
 import type {Progress} from '../progress/progress.js';
 import {tee} from '../progress/tee.js';
-import {createCredentials, dockerConfigPath} from '../registry/credentials.js';
 import {answerJson, renderAnswer} from './answer.js';
 import type {BuildFlags} from './build-options.js';
 import {withTimeout} from './cancellation.js';
-import {chooseDriver, environmentMap, homeOf} from './driver-choice.js';
+import {credentialsOf} from './credentials.js';
+import {chooseDriver} from './driver-choice.js';
 import {asBuildError, reportFailure} from './failure.js';
 import {parseDuration} from './flag-values.js';
 import type {SummarizedOutcome} from './job-summary.js';
@@ -159,19 +159,6 @@ async function learnSecrets(redactor: Redactor, {settings, plan}: OpenedJob): Pr
 
 function learnPlanSecrets(redactor: Redactor, plan: Plan): void {
   for (const value of secretValues(plan.graph)) redactor.add(value);
-}
-
-function credentialsOf(terminal: Terminal, redactor: Redactor, signal: AbortSignal) {
-  const environment = environmentMap(terminal.environment);
-  const ask = createCredentials({configPath: dockerConfigPath(environment, homeOf(terminal.environment)), environment});
-  return async (host: string) => {
-    const found = await ask(host, signal);
-    if (found !== undefined) {
-      redactor.add(found.password);
-      if (found.identityToken !== undefined) redactor.add(found.identityToken);
-    }
-    return found;
-  };
 }
 
 async function writeFiles(flags: BuildFlags, result: Awaited<ReturnType<typeof runJob>>): Promise<void> {

@@ -12,7 +12,10 @@ import {environmentMap} from './driver-choice.js';
 import {jobSettings} from './settings.js';
 import type {Terminal} from './terminal.js';
 
-const commands = ['build', 'plan', 'check', 'context', 'deliver', 'base', 'images', 'history', 'du', 'prune'];
+const commands = [
+  ...['build', 'plan', 'check', 'context', 'deliver', 'base', 'experiment', 'diff', 'report'],
+  ...['images', 'history', 'du', 'prune'],
+];
 
 export interface OpenedJob extends PreparedJob {
   readonly compose: ComposeBuild | undefined;

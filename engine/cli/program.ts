@@ -2,6 +2,7 @@ import {Command, CommanderError, Option} from 'commander';
 import {addBuildOptions, addSettingsOptions, progressOption} from './build-options.js';
 import {cancellation} from './cancellation.js';
 import {addDeliverOptions} from './deliver-options.js';
+import type {DiffFlags} from './diff-command.js';
 import {reportFailure} from './failure.js';
 import {addStoreOptions} from './store-options.js';
 import {systemTerminal, type Terminal} from './terminal.js';
@@ -81,8 +82,35 @@ function program(terminal: Terminal, run: Run): Command {
     .option('--root <DIR>', 'where build-image keeps its store')
     .addOption(progressOption())
     .action(run(async () => (await import('./base-command.js')).baseCommand));
+  addDiffCommand(root, run);
   addStoreCommands(root, run);
   return root;
+}
+
+/** Two images; the command's first argument stands for both. */
+function addDiffCommand(root: Command, run: Run): void {
+  const image = 'a name, ID or digest; an OCI layout or image archive; two .deb files';
+  root
+    .command('diff')
+    .description('what differs between two images: config, files, packages')
+    .argument('<A>', image)
+    .argument('<B>', 'the same')
+    .addOption(
+      new Option('--driver <NAME>', 'whose images: those of the daemon before those of the store, or one of them')
+        .choices(['auto', 'docker', 'embedded'])
+        .default('auto'),
+    )
+    .option('--platform <OS/ARCH>', 'which image of several')
+    .option('--all', 'every file, not the first ten of each package')
+    .option('--exit-code', 'exit status 1 where the images differ')
+    .option('--root <DIR>', 'where build-image keeps its store')
+    .option('--json', 'the answer as one JSON document')
+    .action((a: string, b: string, flags: DiffFlags) =>
+      run<DiffFlags>(async () => {
+        const {diffCommand} = await import('./diff-command.js');
+        return (_, given, terminal, signal) => diffCommand([a, b], given, terminal, signal);
+      })(undefined, flags),
+    );
 }
 
 /** The commands on the embedded engine's store; they take no path. */

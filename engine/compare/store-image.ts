@@ -1,0 +1,110 @@
+import {createImageSource, type SourceOptions} from '../drivers/embedded/images/open-source.js';
+import {stepTar} from '../drivers/embedded/step-layers.js';
+import {type Digest, hexOf} from '../oci/digest.js';
+import type {Platform} from '../oci/platform.js';
+import {familiarName, formatReference, parseReference, withDefaultTag} from '../oci/reference.js';
+import {hasBlob} from '../store/blobs.js';
+import {chainIdOf, readChain} from '../store/layers.js';
+import {closeStore, openStore} from '../store/open.js';
+import {snapshotChain} from '../store/snapshots.js';
+import type {Store} from '../store/store.js';
+import {listTags, type Tag} from '../store/tags.js';
+import {fromResolved, type ImageSource} from './image.js';
+
+export interface StoreOptions {
+  /** Absolute. */
+  readonly root: string;
+  /** An ordinary user's store keeps the owners that a user namespace has. */
+  readonly rootless: boolean;
+  readonly platform: Platform;
+  readonly credentials: SourceOptions['credentials'];
+  readonly events: SourceOptions['events'];
+}
+
+/** The tag that a name, an ID or a digest (at least 12 of its digits) means in the store. */
+export function findTag(store: Store, text: string): Tag | undefined {
+  const hex = /^(?:sha256:)?([0-9a-f]{12,64})$/.exec(text)?.[1];
+  const tags = listTags(store.root);
+  if (hex !== undefined) {
+    return tags.find(({configDigest, manifestDigest}) =>
+      [configDigest, manifestDigest].some((digest) => hexOf(digest).startsWith(hex)),
+    );
+  }
+  const name = normalName(text);
+  return name === undefined ? undefined : tags.find(({reference}) => reference === name);
+}
+
+export function normalName(text: string): string | undefined {
+  try {
+    return formatReference(withDefaultTag(parseReference(text)));
+  } catch {
+    return undefined;
+  }
+}
+
+/** An image of the store; undefined where it has none of this name. What is opened keeps it from a prune until `close`. */
+export async function imageOfStore(
+  text: string,
+  options: StoreOptions,
+  signal: AbortSignal,
+): Promise<ImageSource | undefined> {
+  const store = openStore(options.root, signal);
+  try {
+    const tag = findTag(store, text);
+    if (tag !== undefined) return await opened(tag.reference, tag.platform, text, store, options, signal);
+  } catch (error) {
+    closeStore(store);
+    throw error;
+  }
+  closeStore(store);
+  return undefined;
+}
+
+/** An image by its reference, out of the store, else of its registry, from where its layers come to the store. */
+export async function imageOfRegistry(
+  reference: string,
+  options: StoreOptions,
+  signal: AbortSignal,
+): Promise<ImageSource> {
+  const store = openStore(options.root, signal);
+  try {
+    return await opened(reference, options.platform, reference, store, options, signal, true);
+  } catch (error) {
+    closeStore(store);
+    throw error;
+  }
+}
+
+async function opened(
+  reference: string,
+  platform: Platform,
+  name: string,
+  store: Store,
+  {events, credentials, rootless}: StoreOptions,
+  signal: AbortSignal,
+  remote = false,
+): Promise<ImageSource> {
+  const images = createImageSource({store, events, pull: false, directory: '/', credentials});
+  const close = async (): Promise<void> => {
+    await images.close();
+    closeStore(store);
+  };
+  const found = await images.resolve(reference, platform, signal);
+  const place = remote ? 'the registry' : `the store, as ${familiarName(parseReference(reference))}`;
+  const plain = fromResolved(found, {name, place, close});
+  let chainId: Digest | undefined;
+  const layers = plain.layers.map((layer, index) => {
+    chainId = chainIdOf(chainId, layer.diffId);
+    const own = found.layers[index];
+    const snapshot = own === undefined || hasBlob(store, own.digest) ? undefined : readChain(store, chainId);
+    // Layers that steps made are compressed only when an output wants them: until then there are the files.
+    return snapshot === undefined ? layer : {...layer, open: () => layerOf(store, snapshot, rootless)};
+  });
+  return {...plain, layers};
+}
+
+async function* layerOf(store: Store, snapshot: string, rootless: boolean): AsyncGenerator<Uint8Array> {
+  const below = (): Promise<readonly string[]> => Promise.resolve((snapshotChain(store, snapshot) ?? []).slice(0, -1));
+  const layer = {kind: 'step' as const, step: '', created: '', snapshot, below};
+  for (const chunk of await stepTar(store, layer, {rootless, clamp: undefined, readable: true})) yield chunk;
+}

@@ -6,6 +6,7 @@ const [first] = process.argv.slice(2);
 if (first === '--version' || first === '-V') {
   process.stdout.write(`build-image ${version()}\n`);
 } else {
-  const {main} = await import('./program.js');
-  process.exitCode = await main(process.argv.slice(2));
+  void import('./program.js').then(async ({main}) => {
+    process.exitCode = await main(process.argv.slice(2));
+  });
 }

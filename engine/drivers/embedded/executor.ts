@@ -64,6 +64,8 @@ async function build({root, rootless, plan, request}: Extract<ToExecutor, {type:
 
 /** Ends this process, and with it all its namespaces hold, when the front has the message. */
 function end(message: FromExecutor): void {
+  // Once the front has the message it kills this process: who waits for its end is told before.
+  process.emit('beforeExit', 0);
   process.send?.(message, undefined, {}, () => process.exit(0));
 }
 

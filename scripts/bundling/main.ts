@@ -69,6 +69,8 @@ try {
     const digest = JSON.stringify(createHash('sha256').update(code).digest('hex').slice(0, 12));
     put(entry, await bundled(launcher, {entryPoints: [launcher], plugins: [], define: {bundleDigest: digest}}));
   }
+  // A temporary directory is its maker's alone.
+  chmodSync(out, 0o755);
   rmSync(join(dist, 'bundle'), {recursive: true, force: true});
   renameSync(out, join(dist, 'bundle'));
 } finally {

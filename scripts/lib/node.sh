@@ -30,8 +30,8 @@ packages_current() {
 
 # compiled_current DIRECTORY...: nothing in the directories is newer than what was compiled.
 compiled_current() {
-  [[ -e $root/dist/.compiled && -e $root/dist/engine/cli/main.js ]] &&
-    [[ -z $(cd "$root" && find "$@" package-lock.json tsconfig.json -newer dist/.compiled -print -quit) ]]
+  [[ -e $root/dist/.compiled && -e $root/dist/bundle/cli/main.js ]] &&
+    [[ -z $(cd "$root" && find "$@" scripts/bundling package-lock.json tsconfig.json -newer dist/.compiled -print -quit) ]]
 }
 
 # node_ready DIRECTORY...: the locked packages are installed and the sources compiled, each only where its inputs changed;
@@ -54,6 +54,7 @@ node_ready() {
       rm -f "$root/dist/.tsbuildinfo"
       touch "$root/dist/.compiling"
       (cd "$root" && node node_modules/ts7/bin/tsc -p tsconfig.json >&2) || fail 'the engine does not compile'
+      node "$root/dist/scripts/bundling/main.js" >&2 || fail 'the programs cannot be bundled'
       # As of before the compiler read them, so that an edit meanwhile counts.
       mv "$root/dist/.compiling" "$root/dist/.compiled"
     fi

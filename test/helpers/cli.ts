@@ -9,7 +9,8 @@ import type {ExecutionContext} from 'ava';
 import {leftovers, type TestDaemon} from './daemon.js';
 import {writeTree, type TreeEntry} from './tree.js';
 
-const program = resolve('dist/engine/cli/main.js');
+/** The compiled modules; `scripts/test` names the bundle, which is what users run. */
+const program = resolve(process.env['BUILD_IMAGE_TEST_PROGRAM'] ?? 'dist/engine/cli/main.js');
 
 export interface CliOptions {
   readonly cwd?: string;

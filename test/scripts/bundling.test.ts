@@ -1,0 +1,53 @@
+import {spawnSync} from 'node:child_process';
+import {cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
+import {tmpdir} from 'node:os';
+import {join, resolve} from 'node:path';
+import test from 'ava';
+import {findPrograms} from '../../scripts/bundling/programs.js';
+import {available} from '../helpers/requirement.js';
+
+test('the programs are the command line and every script that is started by its URL', (t) => {
+  const {front, launched, threads} = findPrograms('dist/engine');
+  t.is(front, 'cli/main.js');
+  t.deepEqual(launched, ['cli/program.js', 'drivers/embedded/executor.js', 'drivers/embedded/tree-reader.js']);
+  t.true(threads.includes('context/helpers/worker.js'));
+  for (const file of [...launched, ...threads]) t.true(existsSync(join('dist/engine', file)), file);
+});
+
+test('a bundle runs without compiled code, keeps it, uses it, and makes it anew where it is damaged', (t) => {
+  if (!available(t, existsSync('dist/bundle/cli/main.js'), 'not bundled: npm run bundle')) return;
+  // At the same depth: it finds package.json and node_modules relative to itself.
+  const bundle = resolve(mkdtempSync('dist/.bundle-test-'));
+  const work = mkdtempSync(join(tmpdir(), 'bundle-test-'));
+  t.teardown(() => {
+    for (const path of [bundle, work]) rmSync(path, {recursive: true, force: true});
+  });
+  cpSync('dist/bundle', bundle, {recursive: true});
+  const cli = (...args: string[]) =>
+    spawnSync(process.execPath, [join(bundle, 'cli/main.js'), ...args], {encoding: 'utf8'});
+  const caches = () =>
+    readdirSync(join(bundle, 'cli'))
+      .filter((name) => name.endsWith('.cache'))
+      .map((name) => join(bundle, 'cli', name));
+  for (const path of caches()) rmSync(path);
+
+  const {version} = JSON.parse(readFileSync('package.json', 'utf8')) as {version: string};
+  t.is(cli('--version').stdout, `build-image ${version}\n`);
+  t.deepEqual(caches(), [], '--version loads no more than it needs');
+
+  mkdirSync(join(work, 'context'));
+  writeFileSync(join(work, 'context/Dockerfile'), 'FROM scratch AS a\nENV A=1\nFROM a\nLABEL b=c\n');
+  const plan = (): string => {
+    const {status, stdout, stderr} = cli('plan', '--json', join(work, 'context'));
+    t.is(status, 0, stderr);
+    return stdout;
+  };
+  const first = plan();
+  const [cache = ''] = caches();
+  const kept = readFileSync(cache);
+  t.is(plan(), first);
+  t.deepEqual(readFileSync(cache), kept, 'code that fits is used, not written again');
+  writeFileSync(cache, kept.subarray(0, 1000));
+  t.is(plan(), first);
+  t.true(readFileSync(cache).length > 1000);
+});

@@ -17,6 +17,7 @@ const result: JobResult = {
     manifestDigest: undefined,
     configDigest: `sha256:${'ab'.repeat(32)}`,
     tags: ['example.org/portal:latest', 'example.org/portal:a_b'],
+    layers: [],
     steps: [step('RUN a | b', 2), step('COPY . .', 61), step('RUN <script>', 1, true)],
     close: () => Promise.resolve(),
   },

@@ -10,7 +10,7 @@ import {
 } from 'node:fs';
 import {BuildError, quote} from '../base/errors.js';
 import type {Timestamp} from '../base/syscalls.js';
-import {isOpaque, LayerView, type OverlayPrefix} from './layer-view.js';
+import {isOpaque, LayerView, lstatOf, type OverlayPrefix} from './layer-view.js';
 import {layerError, readXattrs, timestampOf} from './metadata.js';
 import {byteString, bytesOf, display, noXattrs, type TarEntry, type TarType} from './tar-entry.js';
 import {endOfArchive, headerBlocks, paddingOf} from './tar-writer.js';
@@ -18,6 +18,8 @@ import {endOfArchive, headerBlocks, paddingOf} from './tar-writer.js';
 export interface DiffOptions {
   /** Upper directory of an overlay, or a whole tree. Nobody writes to it meanwhile. */
   readonly directory: string;
+  /** Directories that `directory` is a change of, topmost first: the layer is what they show together. */
+  readonly continued?: readonly string[];
   /** Snapshots below, topmost first: a directory is marked as opaque only where one of them has it, too. */
   readonly lowers?: readonly string[];
   readonly prefix?: OverlayPrefix;
@@ -119,27 +121,51 @@ function* entriesOf(options: DiffOptions): Generator<Found, void, undefined> {
   if (!same) yield {entry: entryOf('./', 'directory', root, stats, options), real: root};
   const lowers = options.lowers ?? [];
   const view = lowers.length === 0 ? undefined : new LayerView([...lowers, ...lowers.slice(0, 1)], options.prefix);
-  yield* walk(root, '', options, view, new Map());
+  yield* walk([root, ...(options.continued ?? []).map(byteString)], '', options, view, new Map());
+}
+
+/** Names in the directories of one place, in byte order, with where they are, topmost first. */
+function namesIn(directories: readonly string[]): readonly (readonly [name: string, reals: readonly string[]])[] {
+  const found = new Map<string, string[]>();
+  for (const directory of directories) {
+    try {
+      for (const name of readdirSync(bytesOf(directory), {encoding: 'latin1'})) {
+        const reals = found.get(name);
+        if (reals === undefined) found.set(name, [`${directory}/${name}`]);
+        else reals.push(`${directory}/${name}`);
+      }
+    } catch (error) {
+      throw layerError(`cannot read ${quote(display(directory))}`, error);
+    }
+  }
+  return [...found].sort(([a], [b]) => (a < b ? -1 : 1));
+}
+
+/** The directories that the topmost of `reals` shows as one. */
+function mergedOf(reals: readonly string[], prefix: OverlayPrefix): readonly string[] {
+  const merged = reals.slice(0, 1);
+  for (const real of reals.slice(1)) {
+    const above = merged.at(-1) ?? '';
+    if (isOpaque(above, prefix) || lstatOf(real)?.isDirectory() !== true) break;
+    merged.push(real);
+  }
+  return merged;
 }
 
 function* walk(
-  directory: string,
+  directories: readonly string[],
   path: string,
   options: DiffOptions,
   view: LayerView | undefined,
   links: Map<bigint, string>,
 ): Generator<Found, void, undefined> {
-  let names: string[];
-  try {
-    names = readdirSync(bytesOf(directory), {encoding: 'latin1'}).sort();
-  } catch (error) {
-    throw layerError(`cannot read ${quote(display(directory))}`, error);
-  }
-  for (const name of names) {
-    const real = `${directory}/${name}`;
+  for (const [name, reals] of namesIn(directories)) {
+    const [real = ''] = reals;
     const inner = path === '' ? name : `${path}/${name}`;
     const stats = lstatSync(bytesOf(real), {bigint: true});
     if (stats.isCharacterDevice() && stats.rdev === 0n) {
+      // Where the layer continues others, it may be one of theirs that is deleted, and none of those below.
+      if (directories.length > 1 && view?.lookup(inner) === undefined) continue;
       yield {entry: marker(path === '' ? `.wh.${name}` : `${path}/.wh.${name}`), real};
       continue;
     }
@@ -152,9 +178,12 @@ function* walk(
     const type = typeOf(stats);
     if (type === undefined) continue;
     if (type === 'directory') {
+      const merged = mergedOf(reals, options.prefix ?? 'trusted.overlay.');
       yield {entry: entryOf(`${inner}/`, type, real, stats, options), real};
-      if (hidesBelow(real, inner, view, options)) yield {entry: marker(`${inner}/.wh..wh..opq`), real};
-      yield* walk(real, inner, options, view, links);
+      if (hidesBelow(merged.at(-1) ?? real, inner, view, options)) {
+        yield {entry: marker(`${inner}/.wh..wh..opq`), real};
+      }
+      yield* walk(merged, inner, options, view, links);
       continue;
     }
     const first = stats.nlink > 1n ? links.get(stats.ino) : undefined;

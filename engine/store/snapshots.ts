@@ -21,6 +21,8 @@ export interface NewSnapshot {
 export interface SnapshotInfo {
   /** Snapshots that this one lies on, bottom first; each brings its own. Kept as long as this one. */
   readonly parents: readonly string[];
+  /** The snapshot right below, of which this one is a change: together they are one layer. */
+  readonly continues: string | undefined;
   /** ISO 8601, UTC. */
   readonly created: string;
   /** On the disk for sure; else only good until the machine stops. */
@@ -76,10 +78,11 @@ export function newSnapshot(store: Store): NewSnapshot {
 export function completeSnapshot(
   store: Store,
   id: string,
-  options: {readonly synced: boolean; readonly parents: readonly string[]},
+  options: {readonly synced: boolean; readonly parents: readonly string[]; readonly continues?: string | undefined},
 ): void {
   const path = snapshotPath(store.root, id);
-  const state = {version, parents: options.parents, boot: thisOwner().boot, created: new Date().toISOString()};
+  const {parents, continues} = options;
+  const state = {version, parents, continues, boot: thisOwner().boot, created: new Date().toISOString()};
   if (options.synced) markSynced(path);
   writeWhole(join(path, stateFile), temporaryPath(store), `${JSON.stringify(state)}\n`, {sync: options.synced});
 }
@@ -95,10 +98,11 @@ export function readSnapshot(root: string, id: string): SnapshotInfo | undefined
   const text = readSmall(join(path, stateFile), mostBytes)?.text;
   const fields = text === undefined ? undefined : parseVersioned(text, version);
   if (fields === undefined) return undefined;
-  const {parents, boot, created} = fields;
+  const {parents, continues, boot, created} = fields;
+  if (continues !== undefined && !isSnapshotId(continues)) return undefined;
   if (!Array.isArray(parents) || !parents.every(isSnapshotId) || typeof created !== 'string') return undefined;
   const synced = existsSync(join(path, syncedFile));
-  return synced || boot === thisOwner().boot ? {parents, created, synced} : undefined;
+  return synced || boot === thisOwner().boot ? {parents, continues, created, synced} : undefined;
 }
 
 /** Complete, and not lost with the power. */
@@ -141,6 +145,21 @@ export function snapshotChain(
     stack.push(...parents);
   }
   return chain.reverse();
+}
+
+/**
+ * The snapshots that are one layer with `id`, which is the last one, bottom first. Undefined where one is not there. They are
+ * the end of `snapshotChain`.
+ */
+export function layerParts(store: Store, id: string): readonly string[] | undefined {
+  const parts: string[] = [];
+  for (let next: string | undefined = id; next !== undefined;) {
+    const info: SnapshotInfo | undefined = readSnapshot(store.root, next);
+    if (info === undefined || parts.length > mostDepth) return undefined;
+    parts.unshift(next);
+    next = info.continues;
+  }
+  return parts;
 }
 
 /** Takes a snapshot out of the store; its files are deleted later. Nothing may be mounted on it any more. */

@@ -3,7 +3,7 @@ import {type Compression, layerCompression, layerMediaType} from '../../oci/medi
 import {commitLayer} from '../../snapshot/commit.js';
 import {claimBlob, readBlob} from '../../store/blobs.js';
 import {readChain} from '../../store/layers.js';
-import {readSnapshotLayer, snapshotChain, writeSnapshotLayer} from '../../store/snapshots.js';
+import {layerParts, readSnapshotLayer, snapshotChain, writeSnapshotLayer} from '../../store/snapshots.js';
 import type {Store} from '../../store/store.js';
 import type {Output} from '../driver.js';
 import type {FinishedLayer} from './outputs/finished-image.js';
@@ -75,8 +75,10 @@ function ownLayer(store: Store, {layer, chainId}: BaseLayer): StepLayer | undefi
   if (claimBlob(store, layer.digest) || layerCompression(layer.mediaType) !== 'none') return undefined;
   const snapshot = readChain(store, chainId);
   const chain = snapshot === undefined ? undefined : snapshotChain(store, snapshot);
-  if (snapshot === undefined || chain === undefined) return undefined;
-  return {kind: 'step', step: '', created: '', snapshot, below: () => Promise.resolve(chain.slice(0, -1))};
+  const parts = snapshot === undefined ? undefined : layerParts(store, snapshot);
+  if (snapshot === undefined || chain === undefined || parts === undefined) return undefined;
+  const below = chain.slice(0, -parts.length);
+  return {kind: 'step', step: '', created: '', snapshot, parts, below: () => Promise.resolve(below)};
 }
 
 async function* opened(store: Store, layer: StepLayer, form: LayerForm): AsyncGenerator<Uint8Array> {

@@ -35,6 +35,10 @@ export async function stepDiffOptions(store: Store, layer: StepLayer, form: Laye
   const root = below === undefined ? {mode: 0o755, uid: 0, gid: 0} : ownerOf(below);
   return {
     directory: snapshotFs(store, layer.snapshot),
+    continued: layer.parts
+      .slice(0, -1)
+      .reverse()
+      .map((id) => snapshotFs(store, id)),
     lowers,
     root,
     prefix: form.rootless ? 'user.overlay.' : 'trusted.overlay.',

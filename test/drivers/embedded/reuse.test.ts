@@ -36,7 +36,7 @@ test('a COPY links what did not change, copies what did, and leaves what a first
     mkdirSync(upper);
     const list = join(work, `${name}.list`);
     const past = earlier === undefined ? undefined : {upper: join(work, earlier), list: join(work, `${earlier}.list`)};
-    const reuse = createCopyReuse({root: upper, upper, list, earlier: past});
+    const reuse = createCopyReuse({root: upper, upper, list, by: {operation: copyAll, time: undefined}, earlier: past});
     const context = await openContext(from, {}, signal);
     const source = {kind: 'context', context} as const;
     await runFileStep(copyAll, {source, root: upper, empty: true, user: '', time: undefined, reuse}, signal);

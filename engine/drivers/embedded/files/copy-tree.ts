@@ -78,14 +78,15 @@ export class TreeCopier {
   async copy(selected: Selected, written: string): Promise<void> {
     const stats = this.#tree.lookup(selected.path);
     if (stats === undefined) throw stepError(`${shown(selected.path)} was removed while the step ran`);
+    this.#rules.reuse?.begins(stats);
     const target = this.#target(selected, stats, written);
     this.#inodes.clear();
     this.#times = [];
     this.#above = [];
     await this.#copy({source: selected.path, relative: '', target, stats}, false, undefined, undefined);
     await this.#pool.settle();
-    for (const {path, time} of this.#times) syscalls().setTimes(this.#to.real(path), time);
-    this.#rules.reuse?.keepTimes(this.#times);
+    const times = this.#rules.reuse?.complete(this.#times) ?? this.#times;
+    for (const {path, time} of times) syscalls().setTimes(this.#to.real(path), time);
   }
 
   /** Where the source itself goes; the directory above is made. */
@@ -120,14 +121,15 @@ export class TreeCopier {
     const excluded = relative === '' ? undefined : this.#rules.exclude?.match(path, excludedAbove);
     const wanted = included?.matched !== false && excluded?.matched !== true;
     if (!isDirectory(stats)) {
-      if (!wanted) return;
+      if (!wanted || !this.#writes(source, target, stats)) return;
       this.#makeAbove();
       this.#to.clear(target);
       this.#leaf(source, target, stats);
       return;
     }
     if (wanted) this.#makeAbove();
-    const created = wanted && this.#directory(target);
+    const writes = wanted && this.#writes(source, target, stats);
+    const created = writes && this.#directory(target);
     const level: Above = {source, target, stats, made: wanted};
     this.#above.push(level);
     for (const name of this.#tree.children(source)) {
@@ -141,9 +143,18 @@ export class TreeCopier {
       );
     }
     this.#above.pop();
-    if (!wanted) return;
+    if (!writes) return;
     if (created || (overwrite && this.#rules.include === undefined)) this.#metadata(source, target, stats);
-    this.#keepTime(source, target, stats);
+    if (this.#keepsTime(source)) this.#times.push({path: target, time: timestampOf(stats.mtimeNs)});
+  }
+
+  /** False where an earlier run wrote the same there. */
+  #writes(source: string, target: string, stats: BigIntStats): boolean {
+    const {reuse} = this.#rules;
+    if (reuse === undefined) return true;
+    const attributes = this.#attributes(source, stats);
+    const keepsTime = this.#keepsTime(source);
+    return reuse.wants({target, stats, attributes, source: this.#source(source), keepsTime});
   }
 
   /** Directories above a path that is copied, which no pattern took themselves: with their metadata, made when needed. */
@@ -201,9 +212,8 @@ export class TreeCopier {
   }
 
   /** A directory has the time of its source, also one that was there. */
-  #keepTime(source: string, target: string, stats: BigIntStats): void {
-    const isRoot = source === '' && this.#tree.owners === 'root';
-    if (!isRoot) this.#times.push({path: target, time: timestampOf(stats.mtimeNs)});
+  #keepsTime(source: string): boolean {
+    return source !== '' || this.#tree.owners !== 'root';
   }
 
   /** Anything but a directory; nothing is at the target. */

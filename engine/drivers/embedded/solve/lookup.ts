@@ -2,6 +2,7 @@ import {createHash} from 'node:crypto';
 import type {EventSink} from '../../../progress/events.js';
 import type {Source} from '../../../stages/graph.js';
 import {claimStep} from '../../../store/records.js';
+import {layerParts} from '../../../store/snapshots.js';
 import type {Store} from '../../../store/store.js';
 import type {BaseTrees} from './base-trees.js';
 import type {ContentKeys} from './content-key.js';
@@ -27,8 +28,10 @@ export function createLookup(store: Store, bases: BaseTrees, contents: ContentKe
   const find = (job: StepJob): Result | undefined => {
     const claimed = claimStep(store, job.key);
     if (claimed === undefined || claimed.record.snapshot === null) return undefined;
-    const {snapshot, created, parts} = claimed.record;
-    return {key: keyOfRun(job.key, parts[generation]), snapshot, cached: true, seconds: 0, created};
+    const {snapshot, created, parts: of} = claimed.record;
+    const parts = layerParts(store, snapshot);
+    if (parts === undefined) return undefined;
+    return {key: keyOfRun(job.key, of[generation]), snapshot, parts, cached: true, seconds: 0, created};
   };
   return {
     bases,

@@ -12,7 +12,7 @@ import type {CopySource} from '../files/source-tree.js';
 import {openRuntime, type StepRuntime} from '../runtime/runtime.js';
 import {runStep} from '../runtime/run-step.js';
 import {type ContentKeys, contextOf} from './content-key.js';
-import {epochOf} from './epoch.js';
+import {timeOf} from './epoch.js';
 import {resolveMounts} from './resolve-mounts.js';
 import {sourceId, type StepJob} from './solver.js';
 import type {TreeMounts} from './tree-mounts.js';
@@ -133,10 +133,4 @@ async function copySource(job: StepJob, source: Source, tools: PerformTools): Pr
   const tree = job.inputs.get(sourceId(source));
   if (tree === undefined) return {kind: 'context', context: contextOf(tools.request, source)};
   return {kind: 'directory', root: await tools.mounts.mount(tree)};
-}
-
-/** SOURCE_DATE_EPOCH: what a step makes has this time. */
-function timeOf(request: BuildRequest) {
-  const seconds = epochOf(request);
-  return seconds === undefined ? undefined : {seconds, nanoseconds: 0};
 }

@@ -1,28 +1,17 @@
-import {existsSync} from 'node:fs';
 import {availableParallelism} from 'node:os';
-import {join} from 'node:path';
 import {createLimiter} from '../../../base/concurrency.js';
+import {BuildError} from '../../../base/errors.js';
 import {canonicalJson, type KeyPart} from '../../../plan/cache-key.js';
-import {adoptRoot, mountOverlay} from '../../../snapshot/overlay.js';
 import {withLock} from '../../../store/locks.js';
-import {findRecords, writeRecord} from '../../../store/records.js';
-import {
-  claimSnapshot,
-  completeSnapshot,
-  discardSnapshot,
-  newSnapshot,
-  type NewSnapshot,
-  snapshotFs,
-  snapshotPath,
-} from '../../../store/snapshots.js';
-import {newMountPoint} from '../../../store/store.js';
-import {byteString} from '../files/byte-path.js';
+import {writeRecord} from '../../../store/records.js';
+import {NotAChange} from '../files/not-a-change.js';
 import type {CopyReuse} from '../files/reuse.js';
+import {timeOf} from './epoch.js';
 import {whyFailed} from './full-disk.js';
 import {generation, keyOfRun, type Lookup} from './lookup.js';
+import {makeSnapshot} from './make-snapshot.js';
 import {perform, type PerformTools} from './perform.js';
 import type {Result, SolverWork, StepJob} from './solver.js';
-import {releaseMountPoint} from './tree-mounts.js';
 
 export interface RunnerParts extends PerformTools {
   readonly lookup: Lookup;
@@ -64,35 +53,44 @@ export function createRunner(parts: RunnerParts): SolverWork {
     );
   }
 
-  /** What an earlier run of the same COPY left may be used again, where it reads a build context. */
-  async function reuseOf(job: StepJob, target: string, {id, fs}: NewSnapshot): Promise<CopyReuse | undefined> {
+  /** Snapshots that are the step's layer, bottom first. */
+  async function layerOf(job: StepJob, signal: AbortSignal): Promise<readonly string[]> {
+    const chain = await job.parent.chain();
     const {operation} = job.step;
-    if (operation.kind !== 'copy' || job.inputs.size > 0) return undefined;
-    const {createCopyReuse, mayReuse} = await import('../files/reuse.js');
-    if (!mayReuse(operation)) return undefined;
-    const past = request.noCache ? [] : findRecords(store, {stepIdentity: identityOf(job), most: 5});
-    const earlier = past.find(
-      ({snapshot}) => snapshot !== null && existsSync(listOf(snapshot)) && claimSnapshot(store, snapshot),
-    )?.snapshot;
-    const found =
-      earlier === undefined || earlier === null
-        ? undefined
-        : {upper: snapshotFs(store, earlier), list: listOf(earlier)};
-    const [root, upper] = [byteString(target), byteString(fs)];
-    return createCopyReuse({
-      root,
-      upper,
-      list: listOf(id),
-      earlier: found === undefined ? undefined : {...found, upper: byteString(found.upper)},
-    });
-  }
-
-  function listOf(id: string): string {
-    return join(snapshotPath(store.root, id), 'copied');
+    const copies = operation.kind === 'copy' ? await import('./copy-past.js') : undefined;
+    const options = {stepIdentity: identityOf(job), fresh: request.noCache, time: timeOf(request)};
+    const past = copies?.copyPast(store, job, chain, options);
+    const make = async (below: readonly string[], continues: string | undefined): Promise<string> => {
+      let reuse: CopyReuse | undefined;
+      return makeSnapshot(store, mounts, rootless, {
+        chain: below,
+        continues,
+        async run(place) {
+          const directories = chain.length === 0 ? [] : mounts.lowers(chain);
+          if (past !== undefined && continues !== undefined)
+            reuse = copies?.changeOf(store, past, place, directories, rootless);
+          else if (past !== undefined) reuse = copies?.reuseOf(store, past, place);
+          await perform(job, place.target, chain.length === 0, reuse, parts, signal).catch((error: unknown) => {
+            throw whyFailed(store.root, error);
+          });
+        },
+        finish: async () => reuse?.finish(signal),
+      });
+    };
+    if (past?.snapshot !== undefined && past.mayContinue) {
+      try {
+        return [past.snapshot, await make([...chain, past.snapshot], past.snapshot)];
+      } catch (error) {
+        // What is wrong with the step itself is told by a whole run.
+        const isFailed = error instanceof BuildError && error.code === 'STEP_FAILED';
+        if (!isFailed && !(error instanceof NotAChange)) throw error;
+      }
+    }
+    return [await make(chain, undefined)];
   }
 
   async function run(job: StepJob, signal: AbortSignal): Promise<Result> {
-    const {step, stage, key, parent} = job;
+    const {step, stage, key} = job;
     signal.throwIfAborted();
     events.emit({
       type: 'step-started',
@@ -104,42 +102,24 @@ export function createRunner(parts: RunnerParts): SolverWork {
     });
     const started = performance.now();
     try {
-      const chain = await parent.chain();
-      const snapshot = newSnapshot(store);
-      try {
-        const lowers = mounts.lowers(chain);
-        const target = newMountPoint(store);
-        if (lowers[0] !== undefined) adoptRoot(snapshot.fs, lowers[0]);
-        const reuse = await reuseOf(job, target, snapshot);
-        mountOverlay({target, lowers, upper: snapshot.fs, work: snapshot.work, userXattrs: rootless});
-        try {
-          await perform(job, target, chain.length === 0, reuse, parts, signal).catch((error: unknown) => {
-            throw whyFailed(store.root, error);
-          });
-        } finally {
-          releaseMountPoint(target);
-        }
-        await reuse?.finish(signal);
-        completeSnapshot(store, snapshot.id, {synced: false, parents: chain.slice(-1)});
-      } catch (error) {
-        discardSnapshot(store, snapshot.id);
-        throw error;
-      }
+      const layer = await layerOf(job, signal);
+      const snapshot = layer.at(-1) ?? '';
       const seconds = (performance.now() - started) / 1000;
       const created = new Date().toISOString();
       const again = isFresh(job);
       writeRecord(store, {
         key,
         stepIdentity: identityOf(job),
-        parts: {...recordedParts(job.parts), ...(again && {[generation]: snapshot.id})},
-        snapshot: snapshot.id,
+        parts: {...recordedParts(job.parts), ...(again && {[generation]: snapshot})},
+        snapshot,
         seconds,
         created,
       });
       events.emit({type: 'step-done', step: step.id, seconds});
       return {
-        key: keyOfRun(key, again ? snapshot.id : undefined),
-        snapshot: snapshot.id,
+        key: keyOfRun(key, again ? snapshot : undefined),
+        snapshot,
+        parts: layer,
         cached: false,
         seconds,
         created,

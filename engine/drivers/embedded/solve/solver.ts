@@ -13,6 +13,8 @@ export interface Result {
   /** Of the file system it left: the job's, or one of its own where the step was run again on purpose. */
   readonly key: string;
   readonly snapshot: string;
+  /** Snapshots that are its layer, bottom first; the last one is `snapshot`. */
+  readonly parts: readonly string[];
   readonly cached: boolean;
   readonly seconds: number;
   /** When the step that made it ended, ISO 8601. */
@@ -162,12 +164,15 @@ export async function solve(
     const key = cacheKey(parts);
     events.emit({type: 'step-key', step: step.id, key, parts});
     const result = await work.result({stage, step, key, parts, parent, inputs}, either);
-    const {cached, seconds, snapshot, created} = result;
+    const {cached, seconds, snapshot, parts: snapshots, created} = result;
     steps.push({step: step.id, name: step.name, stage: stage.label, line: step.line, cached, seconds});
     return {
       key: result.key,
-      layers: [...parent.layers, {kind: 'step', step: step.id, created, snapshot, below: parent.chain}],
-      chain: async () => [...(await parent.chain()), snapshot],
+      layers: [
+        ...parent.layers,
+        {kind: 'step', step: step.id, created, snapshot, parts: snapshots, below: parent.chain},
+      ],
+      chain: async () => [...(await parent.chain()), ...snapshots],
     };
   }
 

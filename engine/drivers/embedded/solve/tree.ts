@@ -17,8 +17,10 @@ export interface StepLayer {
   readonly step: string;
   /** When it was made, ISO 8601. */
   readonly created: string;
-  /** Id of the snapshot whose directory holds it. */
+  /** Id of the snapshot that stands for it. */
   readonly snapshot: string;
+  /** Snapshots whose directories together hold it, bottom first; the last one is `snapshot`. */
+  readonly parts: readonly string[];
   /** Snapshots below it, bottom first. */
   readonly below: () => Promise<readonly string[]>;
 }

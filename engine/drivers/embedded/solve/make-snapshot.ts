@@ -1,0 +1,52 @@
+import {adoptRoot, mountOverlay} from '../../../snapshot/overlay.js';
+import {completeSnapshot, discardSnapshot, newSnapshot, snapshotPath} from '../../../store/snapshots.js';
+import {newMountPoint, type Store} from '../../../store/store.js';
+import {type TreeMounts, releaseMountPoint} from './tree-mounts.js';
+
+/** Where a step runs. */
+export interface StepPlace {
+  /** The root it writes to: an overlay, mounted while it runs. */
+  readonly target: string;
+  /** The overlay's upper directory: what the step wrote, when it is no longer mounted. */
+  readonly upper: string;
+  /** Of the snapshot, for what is kept beside its files. */
+  readonly directory: string;
+}
+
+export interface SnapshotWork {
+  /** Snapshots below, bottom first. */
+  readonly chain: readonly string[];
+  /** The topmost of them, where the new one is a change of it and of the same layer. */
+  readonly continues: string | undefined;
+  /** While the overlay is mounted. */
+  readonly run: (place: StepPlace) => Promise<void>;
+  /** When it is not any more. */
+  readonly finish: (place: StepPlace) => Promise<void>;
+}
+
+/** A new snapshot of what `run` leaves; returns its id. Where that fails nothing is left. */
+export async function makeSnapshot(
+  store: Store,
+  mounts: Pick<TreeMounts, 'lowers'>,
+  rootless: boolean,
+  {chain, continues, run, finish}: SnapshotWork,
+): Promise<string> {
+  const {id, fs: upper, work} = newSnapshot(store);
+  try {
+    const lowers = mounts.lowers(chain);
+    const place = {target: newMountPoint(store), upper, directory: snapshotPath(store.root, id)};
+    if (lowers[0] !== undefined) adoptRoot(upper, lowers[0]);
+    mountOverlay({target: place.target, lowers, upper, work, userXattrs: rootless});
+    try {
+      await run(place);
+    } finally {
+      releaseMountPoint(place.target);
+    }
+    await finish(place);
+    completeSnapshot(store, id, {synced: false, parents: chain.slice(-1), continues});
+    return id;
+  } catch (error) {
+    discardSnapshot(store, id);
+    throw error;
+  }
+}

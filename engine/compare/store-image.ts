@@ -1,12 +1,12 @@
+import {BuildError} from '../base/errors.js';
 import {createImageSource, type SourceOptions} from '../drivers/embedded/images/open-source.js';
-import {stepTar} from '../drivers/embedded/step-layers.js';
+import {snapshotLayer, stepTar} from '../drivers/embedded/step-layers.js';
 import {type Digest, hexOf} from '../oci/digest.js';
 import type {Platform} from '../oci/platform.js';
 import {familiarName, formatReference, parseReference, withDefaultTag} from '../oci/reference.js';
 import {hasBlob} from '../store/blobs.js';
 import {chainIdOf, readChain} from '../store/layers.js';
 import {closeStore, openStore} from '../store/open.js';
-import {snapshotChain} from '../store/snapshots.js';
 import type {Store} from '../store/store.js';
 import {listTags, type Tag} from '../store/tags.js';
 import {fromResolved, type ImageSource} from './image.js';
@@ -104,7 +104,7 @@ async function opened(
 }
 
 async function* layerOf(store: Store, snapshot: string, rootless: boolean): AsyncGenerator<Uint8Array> {
-  const below = (): Promise<readonly string[]> => Promise.resolve((snapshotChain(store, snapshot) ?? []).slice(0, -1));
-  const layer = {kind: 'step' as const, step: '', created: '', snapshot, below};
+  const layer = snapshotLayer(store, snapshot);
+  if (layer === undefined) throw new BuildError('NOT_FOUND', 'the files of a layer are no longer in the store');
   for (const chunk of await stepTar(store, layer, {rootless, clamp: undefined, readable: true})) yield chunk;
 }

@@ -3,12 +3,12 @@ import {type Compression, layerCompression, layerMediaType} from '../../oci/medi
 import {commitLayer} from '../../snapshot/commit.js';
 import {claimBlob, readBlob} from '../../store/blobs.js';
 import {readChain} from '../../store/layers.js';
-import {layerParts, readSnapshotLayer, snapshotChain, writeSnapshotLayer} from '../../store/snapshots.js';
+import {readSnapshotLayer, writeSnapshotLayer} from '../../store/snapshots.js';
 import type {Store} from '../../store/store.js';
 import type {Output} from '../driver.js';
 import type {FinishedLayer} from './outputs/finished-image.js';
 import type {BaseLayer, StepLayer, TreeLayer} from './solve/tree.js';
-import {type LayerForm, stepDiff, stepDiffOptions, stepTar, variantOf} from './step-layers.js';
+import {type LayerForm, stepDiff, snapshotLayer, stepDiffOptions, stepTar, variantOf} from './step-layers.js';
 
 /** `compression=` and `compression-level=` of an output. */
 export interface LayerCompression {
@@ -74,11 +74,7 @@ export async function finishedLayer(
 function ownLayer(store: Store, {layer, chainId}: BaseLayer): StepLayer | undefined {
   if (claimBlob(store, layer.digest) || layerCompression(layer.mediaType) !== 'none') return undefined;
   const snapshot = readChain(store, chainId);
-  const chain = snapshot === undefined ? undefined : snapshotChain(store, snapshot);
-  const parts = snapshot === undefined ? undefined : layerParts(store, snapshot);
-  if (snapshot === undefined || chain === undefined || parts === undefined) return undefined;
-  const below = chain.slice(0, -parts.length);
-  return {kind: 'step', step: '', created: '', snapshot, parts, below: () => Promise.resolve(below)};
+  return snapshot === undefined ? undefined : snapshotLayer(store, snapshot);
 }
 
 async function* opened(store: Store, layer: StepLayer, form: LayerForm): AsyncGenerator<Uint8Array> {

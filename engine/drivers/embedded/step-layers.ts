@@ -3,7 +3,7 @@ import {setImmediate} from 'node:timers/promises';
 import {createHasher} from '../../oci/digest.js';
 import {type DiffOptions, layerTar} from '../../snapshot/diff.js';
 import {readSnapshotDiff, type SnapshotDiff, writeSnapshotDiff} from '../../store/snapshot-diff.js';
-import {snapshotFs} from '../../store/snapshots.js';
+import {layerParts, snapshotChain, snapshotFs} from '../../store/snapshots.js';
 import type {Store} from '../../store/store.js';
 import {NotCached} from './solve/not-cached.js';
 import type {StepLayer} from './solve/tree.js';
@@ -15,6 +15,14 @@ export interface LayerForm {
   readonly clamp: number | undefined;
   /** This process may read the files of every snapshot; false: only what is known of them. */
   readonly readable: boolean;
+}
+
+/** The layer that a snapshot of a step is, whichever step made it; undefined where it is not there. */
+export function snapshotLayer(store: Store, snapshot: string): StepLayer | undefined {
+  const [chain, parts] = [snapshotChain(store, snapshot), layerParts(store, snapshot)];
+  if (chain === undefined || parts === undefined) return undefined;
+  const below = chain.slice(0, -parts.length);
+  return {kind: 'step', step: '', created: '', snapshot, parts, below: () => Promise.resolve(below)};
 }
 
 /** Name of the form, for what is kept of it. */

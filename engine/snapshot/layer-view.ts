@@ -1,7 +1,7 @@
 import {lstatSync, readdirSync, readlinkSync, type Stats} from 'node:fs';
-import {BuildError, quote} from '../base/errors.js';
 import {syscalls} from '../base/syscalls.js';
-import {byteString, bytesOf, display} from './tar-entry.js';
+import {resolveInRoot, type RootedTree} from './in-root.js';
+import {byteString, bytesOf} from './tar-entry.js';
 
 /** `trusted.overlay.` for root, `user.overlay.` in a user namespace (mounted with `userxattr`). */
 export type OverlayPrefix = 'trusted.overlay.' | 'user.overlay.';
@@ -43,13 +43,11 @@ export function cleanComponents(path: string): string[] {
   return out;
 }
 
-const mostLinks = 255;
-
 /**
  * The tree that an overlay of `directories` (topmost first) would show, without mounting it; also of one plain root
  * directory. Read-only: it remembers which directories there are. Paths are byte strings relative to the root; '' is the root.
  */
-export class LayerView {
+export class LayerView implements RootedTree<Located> {
   readonly #directories: readonly string[];
   readonly #prefix: OverlayPrefix;
   /** Real directories that make up a merged one, topmost first. */
@@ -95,36 +93,19 @@ export class LayerView {
   /**
    * The path that `path` comes to when every symlink is followed with the root as `/` (the last one only with `follow`),
    * and what is there. Never outside. `located` is undefined where nothing is at the end or on the way; `path` then says
-   * where it would be. Throws BuildError NOT_FOUND for a loop of links or a file on the way.
+   * where it would be. Throws BuildError NOT_FOUND for a loop of links.
    */
   resolve(path: string, follow: boolean): {readonly path: string; readonly located: Located | undefined} {
-    const todo = path.split('/').reverse();
-    let at: string[] = [];
-    let links = 0;
-    let located = this.lookup('');
-    while (todo.length > 0) {
-      const part = todo.pop() ?? '';
-      if (part === '' || part === '.') continue;
-      if (part === '..') {
-        at.pop();
-        located = this.lookup(at.join('/'));
-        continue;
-      }
-      at.push(part);
-      located = this.lookup(at.join('/'));
-      const isLast = todo.every((rest) => rest === '' || rest === '.');
-      if (located?.stats.isSymbolicLink() === true && (!isLast || follow)) {
-        if (++links > mostLinks) throw notFound(path, 'too many symbolic links');
-        const target = readlinkSync(bytesOf(located.real), {encoding: 'latin1'});
-        at.pop();
-        if (target.startsWith('/')) at = [];
-        todo.push(...target.split('/').reverse());
-        located = this.lookup(at.join('/'));
-      } else if (located !== undefined && !located.stats.isDirectory() && !isLast) {
-        throw notFound(path, `${quote(display(`/${at.join('/')}`))} is not a directory`);
-      }
-    }
-    return {path: at.join('/'), located};
+    const {path: at, found} = resolveInRoot(this, path, {follow, code: 'NOT_FOUND'});
+    return {path: at, located: found};
+  }
+
+  kindOf({stats}: Located): 'directory' | 'symlink' | 'other' {
+    return stats.isDirectory() ? 'directory' : stats.isSymbolicLink() ? 'symlink' : 'other';
+  }
+
+  linkAt(_: string, {real}: Located): string {
+    return readlinkSync(bytesOf(real), {encoding: 'latin1'});
   }
 
   get #isOverlay(): boolean {
@@ -151,22 +132,4 @@ export class LayerView {
     this.#merged.set(path, found);
     return found;
   }
-}
-
-function notFound(path: string, why: string): BuildError {
-  return new BuildError('NOT_FOUND', `cannot resolve ${quote(display(path))} inside the image: ${why}`);
-}
-
-/** A path of an image or a stage, as ordinary text or bytes, resolved inside the merged tree of `directories` (topmost first). */
-export function resolveInRoot(
-  directories: readonly (string | Buffer)[],
-  path: string | Buffer,
-  options: {readonly follow: boolean; readonly prefix?: OverlayPrefix},
-): {readonly path: Buffer; readonly real: Buffer | undefined; readonly stats: Stats | undefined} {
-  const {path: at, located} = new LayerView(directories, options.prefix).resolve(byteString(path), options.follow);
-  return {
-    path: bytesOf(at),
-    real: located === undefined ? undefined : bytesOf(located.real),
-    stats: located?.stats,
-  };
 }

@@ -50,18 +50,3 @@ export function effectiveText(dockerfile: Dockerfile, overrides: readonly EnvOve
   }
   return lines.join('\n');
 }
-
-/**
- * `text` up to the end of one stage: what follows is cut off, so that the stage is the last one and a builder makes it
- * without a target name. For stages that have no name, and for builders that take no index. Stages are addressed as in
- * `dockerfile`, whose lines `text` must have.
- */
-export function textUpToStage(dockerfile: Dockerfile, text: string, index: number): string {
-  const next = layoutOf(dockerfile).stages[index + 1];
-  if (next === undefined) return text;
-  return text
-    .split('\n')
-    .slice(0, next.line - 1)
-    .map((line) => `${line}\n`)
-    .join('');
-}

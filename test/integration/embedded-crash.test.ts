@@ -1,5 +1,5 @@
 import {execFileSync, spawn} from 'node:child_process';
-import {mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
+import {lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {setTimeout as sleep} from 'node:timers/promises';
 import type {ExecutionContext} from 'ava';
@@ -95,15 +95,93 @@ async function nothingLeft(t: ExecutionContext, {store, mark}: Yard): Promise<vo
   t.deepEqual(left(), []);
 }
 
-/** Starts a build and kills the process that was started, so many milliseconds later. False: it had ended. */
-async function killed({store, context, mark}: Yard, milliseconds: number): Promise<boolean> {
+/** Who is killed, in turn: the command, what holds the namespaces, the executor, the runtime, what RUN started. */
+const victims = ['front', 'unshare', 'executor', 'runtime', 'step'] as const;
+type Victim = (typeof victims)[number];
+
+/** The processes below one, and it. */
+function descendants(pid: number): readonly number[] {
+  const children = namesIn(`/proc/${pid}/task`).flatMap((thread) => {
+    try {
+      return readFileSync(`/proc/${pid}/task/${thread}/children`, 'utf8').trim().split(' ').filter(Boolean).map(Number);
+    } catch {
+      return [];
+    }
+  });
+  return [pid, ...children.flatMap(descendants)];
+}
+
+function commandOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/comm`, 'utf8').trim();
+  } catch {
+    return '';
+  }
+}
+
+/** Undefined where there is none at this moment. */
+function findVictim(front: number, victim: Victim): number | undefined {
+  const all = descendants(front);
+  const below = all.slice(all.findIndex((pid) => commandOf(pid) === 'unshare') + 1);
+  switch (victim) {
+    case 'front':
+      return front;
+    case 'unshare':
+      return all.find((pid) => commandOf(pid) === 'unshare');
+    case 'executor':
+      return all.includes(below[0] ?? -1) && below[0] !== front ? below[0] : undefined;
+    case 'runtime':
+      return all.find((pid) => commandOf(pid) === 'crun' || commandOf(pid) === 'runc');
+    case 'step':
+      return all.find((pid) => ['sh', 'sleep', 'touch', 'rm', 'busybox'].includes(commandOf(pid)));
+    default:
+      throw new Error(`unreachable: ${String(victim satisfies never)}`);
+  }
+}
+
+/**
+ * Starts a build and kills one of its processes, so many milliseconds later, or the one that was started where it has no such
+ * process then. The victim, or undefined where the build had ended.
+ */
+async function killed(
+  t: ExecutionContext,
+  place: Yard,
+  milliseconds: number,
+  wanted: Victim,
+): Promise<Victim | undefined> {
+  const {store, context, mark} = place;
   const args = ['dist/engine/cli/main.js', '--root', store, ...buildArgs, '--no-cache', '-t', 'crash:1', context];
-  const child = spawn(process.execPath, args, {stdio: 'ignore', env: {...process.env, MARK: mark}});
-  const ended = new Promise<NodeJS.Signals | null>((resolve) => child.on('exit', (_, signal) => resolve(signal)));
-  const timer = setTimeout(() => child.kill('SIGKILL'), milliseconds);
-  const signal = await ended;
+  const child = spawn(process.execPath, args, {stdio: ['ignore', 'ignore', 'pipe'], env: {...process.env, MARK: mark}});
+  let said = '';
+  child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));
+  const ended = new Promise<{code: number | null; name: NodeJS.Signals | null}>((resolve) =>
+    child.on('close', (code, name) => resolve({code, name})),
+  );
+  let victim: Victim | undefined;
+  let struck = 0;
+  const strike = (): void => {
+    if (child.exitCode !== null || child.pid === undefined) return;
+    const found = findVictim(child.pid, wanted);
+    victim = found === undefined ? 'front' : wanted;
+    try {
+      process.kill(found ?? child.pid, 'SIGKILL');
+      struck = performance.now();
+    } catch {
+      victim = undefined;
+    }
+  };
+  const timer = setTimeout(strike, milliseconds);
+  const {code, name} = await ended;
   clearTimeout(timer);
-  return signal === 'SIGKILL';
+  if (victim === 'front' && name !== 'SIGKILL') return undefined;
+  // A process that had done its work already is not missed.
+  if (victim === undefined || code === 0) return undefined;
+  if (victim === 'front') return victim;
+  t.true(performance.now() - struck < 5000, `${victim}: ended ${performance.now() - struck} ms after the kill`);
+  t.is(code, victim === 'step' || victim === 'runtime' ? 1 : 3, `${victim}: ${said}`);
+  t.is(said.match(/^build-image: |^\S+:\d+: /gm)?.length, 1, `${victim}: ${said}`);
+  t.notRegex(said, /internal error|at .*\.js:\d/);
+  return victim;
 }
 
 asRoot(`${kills} builds that are killed leave nothing, and the next build makes the same image`, async (t) => {
@@ -113,7 +191,7 @@ asRoot(`${kills} builds that are killed leave nothing, and the next build makes 
   t.is(first.status, 0, first.stderr);
   const {configDigest} = answer(first);
   t.truthy(configDigest);
-  let died = 0;
+  const died = new Map<Victim, number>();
   // A build that ended before its kill shows that they come too late: machines are busy, and the first one unpacks bases.
   let within = first.seconds * 1000;
   for (let index = 0; index < kills; index++) {
@@ -121,14 +199,16 @@ asRoot(`${kills} builds that are killed leave nothing, and the next build makes 
       const pruned = await runCli(['prune', '--all', '--root', place.store]);
       t.is(pruned.status, 0, pruned.stderr);
     }
-    if (await killed(place, Math.random() * within)) died++;
-    else within *= 0.8;
+    const victim = await killed(t, place, Math.random() * within, victims[index % victims.length] ?? 'front');
+    if (victim === undefined) within *= 0.9;
+    else died.set(victim, (died.get(victim) ?? 0) + 1);
     await nothingLeft(t, place);
     const next = await place.build(index % 3 === 0 ? ['--no-cache', '-t', 'crash:1'] : ['-t', 'crash:1']);
     t.is(next.status, 0, next.stderr);
-    t.is(answer(next).configDigest, configDigest, `after kill ${index}`);
+    t.is(answer(next).configDigest, configDigest, `after kill ${index} (${victim ?? 'none'})`);
   }
-  t.true(died > kills / 3, `${died} were killed`);
+  const hit = [...died.values()].reduce((sum, number) => sum + number, 0);
+  t.true(hit > kills / 3, `${hit} were killed`);
   await nothingLeft(t, place);
   const prune = async () => {
     const run = await runCli(['prune', '--all', '--root', place.store, '--json']);
@@ -142,8 +222,34 @@ asRoot(`${kills} builds that are killed leave nothing, and the next build makes 
     {removed: [], halfMade: 0},
   );
   t.deepEqual(namesIn(join(place.store, 'trash')), []);
-  t.log(`${died} of ${kills} killed`);
+  assertNoStrayBlob(t, place.store);
+  t.log(`${hit} of ${kills} killed: ${[...died].map(([victim, number]) => `${victim} ${number}`).join(', ')}`);
 });
+
+/** Every blob that is left has somebody who names it. */
+function assertNoStrayBlob(t: ExecutionContext, store: string): void {
+  const blobs = join(store, 'blobs/sha256');
+  const texts = ['tags', 'layers', 'contents', 'history', 'bases', 'steps', 'records', 'snapshots'].flatMap((room) =>
+    filesBelow(join(store, room), 2).map((path) => readFileSync(path, 'latin1')),
+  );
+  const small = namesIn(blobs)
+    .filter((name) => statSync(join(blobs, name)).size < 1 << 20)
+    .map((name) => readFileSync(join(blobs, name), 'latin1'));
+  const named = [...texts, ...small].join('\n');
+  t.deepEqual(
+    namesIn(blobs).filter((name) => !named.includes(name)),
+    [],
+  );
+}
+
+function filesBelow(directory: string, depth: number): readonly string[] {
+  return namesIn(directory).flatMap((name) => {
+    const path = join(directory, name);
+    const stats = lstatSync(path);
+    if (stats.isFile() && stats.size < 1 << 24) return [path];
+    return stats.isDirectory() && depth > 0 && name !== 'fs' ? filesBelow(path, depth - 1) : [];
+  });
+}
 
 asRoot('ten builds at once on one store: all are right, and a step that they share is made once', async (t) => {
   t.timeout(240_000);

@@ -2,7 +2,7 @@ import test from 'ava';
 import fc from 'fast-check';
 import {parseDockerfile} from '../../engine/dockerfile/parse.js';
 import {expandWord} from '../../engine/dockerfile/expand.js';
-import {effectiveText, quoteWord, textUpToStage} from '../../engine/stages/effective-text.js';
+import {effectiveText, quoteWord} from '../../engine/stages/effective-text.js';
 import type {Stage} from '../../engine/stages/graph.js';
 import type {EnvOverride} from '../../engine/stages/options.js';
 import {graphOf} from '../helpers/graph.js';
@@ -131,12 +131,4 @@ test('property: the effective Dockerfile resolves as the overrides do, and chang
       t.true(direct.stages[1]?.config.Env?.includes(`LATER=${text}`));
     }),
   );
-});
-
-test('the text up to a stage ends before the next FROM', (t) => {
-  const text = 'ARG G=1\nFROM x AS a\nRUN a\n# b\nFROM y\nRUN b\nFROM a\n';
-  const dockerfile = parseDockerfile(text);
-  t.is(textUpToStage(dockerfile, text, 0), 'ARG G=1\nFROM x AS a\nRUN a\n# b\n');
-  t.is(textUpToStage(dockerfile, text, 1), 'ARG G=1\nFROM x AS a\nRUN a\n# b\nFROM y\nRUN b\n');
-  t.is(textUpToStage(dockerfile, text, 2), text);
 });

@@ -1,13 +1,16 @@
 import test from 'ava';
 import {hostsFile, resolvConf} from '../../../engine/drivers/embedded/runtime/network-files.js';
 import {startFailure, stepFailure} from '../../../engine/drivers/embedded/runtime/step-failure.js';
-import {parseGroup, parsePasswd, resolveUser} from '../../../engine/drivers/embedded/runtime/user.js';
+import {linesOf} from '../../../engine/drivers/embedded/accounts.js';
+import {groupsOf, passwdOf, resolveUser} from '../../../engine/drivers/embedded/runtime/user.js';
 import {type NamespaceFacts, namespaceRefusal} from '../../../engine/drivers/embedded/namespace-refusal.js';
 
-const passwd = parsePasswd(
-  'root:x:0:0:root:/root:/bin/sh\nalice:x:1000:1001::/home/alice:\nbroken\nbad:x:one:2::/:\n77:x:5:6::/seven:\n',
+const passwd = passwdOf(
+  linesOf(
+    'root:x:0:0:root:/root:/bin/sh\nalice:x:1000:1001::/home/alice:\nbroken\nbad:x:one:2::/:\n77:x:5:6::/seven:\n',
+  ),
 );
-const group = parseGroup('root:x:0:\nstaff:x:50:alice,bob\nalice:x:1001:\nbroken:x\naudio:x:29:alice\n');
+const group = groupsOf(linesOf('root:x:0:\nstaff:x:50:alice,bob\nalice:x:1001:\nbroken:x\naudio:x:29:alice\n'));
 
 for (const [user, uid, gid, additionalGids, home] of [
   ['', 0, 0, [0], '/root'],

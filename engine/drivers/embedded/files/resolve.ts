@@ -1,5 +1,6 @@
 import {readlinkSync, type BigIntStats} from 'node:fs';
-import {stepError, join, parentOf, shown, systemPath} from './byte-path.js';
+import {resolveInRoot, type RootedTree} from '../../../snapshot/in-root.js';
+import {systemPath} from './byte-path.js';
 
 /** What `resolve` walks: a directory tree that may hide some of its paths. */
 export interface Tree {
@@ -16,41 +17,19 @@ export interface Resolved {
   readonly stats: BigIntStats | undefined;
 }
 
-const mostLinks = 255;
 const formatBits = 0o170000n;
 
 export const isDirectory = (stats: BigIntStats): boolean => (stats.mode & formatBits) === 0o040000n;
 export const isLink = (stats: BigIntStats): boolean => (stats.mode & formatBits) === 0o120000n;
 export const isFile = (stats: BigIntStats): boolean => (stats.mode & formatBits) === 0o100000n;
 
-/**
- * Where `path` leads with the tree's root as `/`, every symlink followed, the last one too; never out of the root. What is not
- * there is taken as it is written. `onClimb` is told where `..` would leave the root, and may throw. Throws STEP_FAILED for a loop of links.
- */
-export function resolve(tree: Tree, path: string, onClimb: () => void = () => undefined): Resolved {
-  const todo = path.split('/').reverse();
-  let at = '';
-  let stats = tree.lookup('');
-  for (let links = 0, part = todo.pop(); part !== undefined; part = todo.pop()) {
-    if (part === '' || part === '.') continue;
-    if (part === '..') {
-      if (at === '') onClimb();
-      at = parentOf(at);
-      stats = tree.lookup(at);
-      continue;
-    }
-    // Behind what is missing or no directory nothing is; the path goes on by its text.
-    const next = stats !== undefined && isDirectory(stats) ? tree.lookup(join(at, part)) : undefined;
-    if (next !== undefined && isLink(next)) {
-      if (++links > mostLinks) throw stepError(`${shown(path)} leads through too many symbolic links`);
-      const target = readlinkSync(systemPath(`${tree.root}/${join(at, part)}`), {encoding: 'latin1'});
-      if (target.startsWith('/')) at = '';
-      stats = tree.lookup(at);
-      todo.push(...target.split('/').reverse());
-      continue;
-    }
-    at = join(at, part);
-    stats = next;
-  }
-  return {path: at, stats};
+/** `resolveInRoot` in such a tree. Throws STEP_FAILED for a loop of links. */
+export function resolve(tree: Tree, path: string, onClimb?: () => void): Resolved {
+  const rooted: RootedTree<BigIntStats> = {
+    lookup: (at) => tree.lookup(at),
+    kindOf: (stats) => (isDirectory(stats) ? 'directory' : isLink(stats) ? 'symlink' : 'other'),
+    linkAt: (at) => readlinkSync(systemPath(`${tree.root}/${at}`), {encoding: 'latin1'}),
+  };
+  const {path: at, found} = resolveInRoot(rooted, path, onClimb === undefined ? {} : {onClimb});
+  return {path: at, stats: found};
 }

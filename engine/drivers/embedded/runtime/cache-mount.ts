@@ -5,7 +5,7 @@ import {join} from 'node:path';
 import {setTimeout as sleep} from 'node:timers/promises';
 import {BuildError} from '../../../base/errors.js';
 import {errnoOf, syscalls} from '../../../base/syscalls.js';
-import {resolveInRoot} from './in-root.js';
+import {hostPathInRoot} from '../../../snapshot/in-root.js';
 import type {StepMount} from './step-mounts.js';
 
 export type CacheMount = Extract<StepMount, {type: 'cache'}>;
@@ -71,7 +71,7 @@ async function populate(place: string, mount: CacheMount, descriptor: number, si
     if (mount.initial === undefined) {
       chmodSync(made, mount.mode ?? 0o755);
     } else {
-      copyTree(resolveInRoot(mount.initial.root, mount.initial.path), made);
+      copyTree(hostPathInRoot(mount.initial.root, mount.initial.path), made);
       if (mount.mode !== undefined) chmodSync(made, mount.mode);
     }
     if (mount.initial === undefined || mount.uid !== undefined || mount.gid !== undefined) {

@@ -2,8 +2,8 @@ import {chmodSync, chownSync, mkdirSync, rmSync, statSync, writeFileSync} from '
 import {join} from 'node:path';
 import {BuildError, quote} from '../../../base/errors.js';
 import {syscalls, unmountFlags} from '../../../base/syscalls.js';
+import {hostPathInRoot} from '../../../snapshot/in-root.js';
 import {openCache} from './cache-mount.js';
-import {resolveInRoot} from './in-root.js';
 import type {SpecMount} from './spec.js';
 import {forwardSocket, startAgent} from './ssh-agent.js';
 import type {StepMount} from './step-mounts.js';
@@ -103,7 +103,7 @@ function scriptMount({name, content}: {readonly name: string; readonly content: 
 
 function bindMount(mount: Of<'bind'>, scratch: string, rootless: boolean, releases: (() => void)[]): SpecMount {
   const root = mount.readOnly ? mount.root : discardedWrites(mount.root, scratch, rootless, releases);
-  const source = resolveInRoot(root, mount.path);
+  const source = hostPathInRoot(root, mount.path);
   if (statSync(source, {throwIfNoEntry: false}) === undefined) {
     throw new BuildError(
       'STEP_FAILED',

@@ -2,8 +2,8 @@ import {mkdirSync, readFileSync, rmSync, statSync, writeFileSync} from 'node:fs'
 import {join} from 'node:path';
 import {BuildError, quote} from '../../../base/errors.js';
 import type {Operation} from '../../../stages/graph.js';
+import {hostPathInRoot} from '../../../snapshot/in-root.js';
 import {type ContainerEnd, type LogSink, runContainer} from './container.js';
-import {resolveInRoot} from './in-root.js';
 import {rlimitsOf} from './limits.js';
 import {defaultHostname, hostsFile, resolvConf} from './network-files.js';
 import {prepareMounts} from './prepare-mounts.js';
@@ -162,7 +162,7 @@ async function runIn(
 /** As the runtimes do it where they are missing, but crun gives them the sticky bit. They stay, as with BuildKit. */
 function makeSystemDirectories(root: string): void {
   for (const path of ['/proc', '/dev', '/sys']) {
-    const inside = resolveInRoot(root, path);
+    const inside = hostPathInRoot(root, path);
     if (statSync(inside, {throwIfNoEntry: false}) === undefined) mkdirSync(inside, {recursive: true, mode: 0o755});
   }
 }

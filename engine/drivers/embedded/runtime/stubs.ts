@@ -14,7 +14,7 @@ import {
 } from 'node:fs';
 import {dirname, join, relative} from 'node:path';
 import {errnoOf, syscalls} from '../../../base/syscalls.js';
-import {resolveInRoot} from './in-root.js';
+import {hostPathInRoot} from '../../../snapshot/in-root.js';
 import type {SpecMount} from './spec.js';
 
 /** A mount point that was missing. */
@@ -37,7 +37,7 @@ const covered = /^(?:proc|dev|sys)(?:\/|$)/;
 export function makeStubs(root: string, mounts: readonly SpecMount[]): () => void {
   const stubs: Stub[] = [];
   for (const mount of mounts) {
-    const point = resolveInRoot(root, mount.destination);
+    const point = hostPathInRoot(root, mount.destination);
     if (covered.test(relative(root, point)) || exists(point)) continue;
     const missing: string[] = [];
     for (let path = point; path !== root && !exists(path); path = dirname(path)) missing.push(path);

@@ -1,7 +1,6 @@
-import {closeSync, constants, fstatSync, openSync, readSync} from 'node:fs';
 import {BuildError, quote} from '../../../base/errors.js';
 import {didYouMean} from '../../../base/nearest.js';
-import {syscalls} from '../../../base/syscalls.js';
+import {accountLines, decimal} from '../accounts.js';
 
 /** Who a process of the container is. */
 export interface StepUser {
@@ -25,19 +24,12 @@ export interface Group {
   readonly members: readonly string[];
 }
 
-/** The files come from an image: they are read no further. */
-const mostBytes = 4 * 1024 * 1024;
 const mostId = 2 ** 31 - 1;
 
 /** Reads `/etc/passwd` and `/etc/group` of the tree at `root`, symlinks resolved inside it. Throws STEP_FAILED. */
 export function resolveUserIn(root: string, user: string): StepUser {
-  const top = openSync(root, constants.O_RDONLY | constants.O_DIRECTORY);
-  try {
-    const passwd = () => parsePasswd(readSmall(top, '/etc/passwd'));
-    return resolveUser(user, passwd, () => parseGroup(readSmall(top, '/etc/group')));
-  } finally {
-    closeSync(top);
-  }
+  const passwd = () => passwdOf(accountLines(root, 'passwd'));
+  return resolveUser(user, passwd, () => groupsOf(accountLines(root, 'group')));
 }
 
 /**
@@ -104,8 +96,6 @@ function splitOnce(text: string): readonly string[] {
   return colon < 0 ? [text] : [text.slice(0, colon), text.slice(colon + 1)];
 }
 
-const decimal = (text: string) => (/^[+-]?\d{1,18}$/.test(text) ? Number(text) : undefined);
-
 function plainId(text: string): number | undefined {
   if (text === 'root') return 0;
   return /^\d{1,10}$/.test(text) && Number(text) < 2 ** 32 ? Number(text) : undefined;
@@ -119,48 +109,22 @@ function attempt<T>(task: () => T): T | undefined {
   }
 }
 
-/** Lines that are not as passwd(5) has them are left out. */
-export function parsePasswd(text: string): readonly Passwd[] {
-  return fields(text, 4).flatMap(([name = '', , uid = '', gid = '', , home = '']) => {
-    const [user, group] = [decimal(uid), decimal(gid)];
-    return user === undefined || group === undefined ? [] : [{name, uid: user, gid: group, home}];
-  });
+/** passwd(5); lines that are not so are left out. */
+export function passwdOf(lines: Iterable<readonly string[]>): readonly Passwd[] {
+  const out: Passwd[] = [];
+  for (const [name = '', , uid = '', gid, , home = ''] of lines) {
+    const [user, group] = [decimal(uid), decimal(gid ?? '')];
+    if (user !== undefined && group !== undefined) out.push({name, uid: user, gid: group, home});
+  }
+  return out;
 }
 
 /** As group(5). */
-export function parseGroup(text: string): readonly Group[] {
-  return fields(text, 3).flatMap(([name = '', , gid = '', members = '']) => {
+export function groupsOf(lines: Iterable<readonly string[]>): readonly Group[] {
+  const out: Group[] = [];
+  for (const [name = '', , gid = '', members = ''] of lines) {
     const number = decimal(gid);
-    return number === undefined ? [] : [{name, gid: number, members: members.split(',').filter((each) => each !== '')}];
-  });
-}
-
-function fields(text: string, least: number): readonly (readonly string[])[] {
-  return text
-    .split('\n')
-    .map((line) => line.trim().split(':'))
-    .filter((parts) => parts.length >= least);
-}
-
-/** Empty where there is no such file. Only a regular file is read: a pipe would wait for ever. */
-function readSmall(top: number, path: string): string {
-  let descriptor: number;
-  try {
-    descriptor = syscalls().openInRoot(top, path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
-  } catch {
-    return '';
+    if (number !== undefined) out.push({name, gid: number, members: members.split(',').filter((each) => each !== '')});
   }
-  try {
-    const stats = fstatSync(descriptor);
-    if (!stats.isFile()) return '';
-    if (stats.size > mostBytes) {
-      throw new BuildError('STEP_FAILED', `${path} of the image is larger than ${mostBytes} bytes`, {
-        remedy: 'Give USER as two numbers (uid:gid): the file is then not needed.',
-      });
-    }
-    const bytes = Buffer.alloc(stats.size);
-    return bytes.toString('utf8', 0, readSync(descriptor, bytes, 0, bytes.length, 0));
-  } finally {
-    closeSync(descriptor);
-  }
+  return out;
 }

@@ -1,7 +1,7 @@
 import {chownSync, mkdirSync, statSync} from 'node:fs';
 import {dirname} from 'node:path';
 import {BuildError, quote} from '../../../base/errors.js';
-import {resolveInRoot} from './in-root.js';
+import {hostPathInRoot} from '../../../snapshot/in-root.js';
 
 /** `/proc/1/cwd`, `/proc/self/fd/7`: names that lead to whatever a process has open, in its own root or not. */
 const processLinks =
@@ -12,7 +12,7 @@ const processLinks =
  * is no directory, or leads out of the container through the descriptors of a process.
  */
 export function makeWorkdir(root: string, workdir: string, owner: {readonly uid: number; readonly gid: number}): void {
-  const inside = resolveInRoot(root, workdir);
+  const inside = hostPathInRoot(root, workdir);
   if ([workdir, inside.slice(root.length)].some((path) => processLinks.test(path.replace(/\/+(\.?\/+)*/g, '/')))) {
     throw new BuildError('STEP_FAILED', `the working directory ${quote(workdir)} is inside another process`, {
       remedy: 'Use a directory of the image.',

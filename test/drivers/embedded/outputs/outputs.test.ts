@@ -21,7 +21,6 @@ import {type OutputPlace, writeOutputs} from '../../../../engine/drivers/embedde
 import type {Output} from '../../../../engine/drivers/driver.js';
 import {digestOf} from '../../../../engine/oci/digest.js';
 import {mediaTypes} from '../../../../engine/oci/media-types.js';
-import {clampTimes} from '../../../../engine/snapshot/clamp-times.js';
 import {layerTar} from '../../../../engine/snapshot/diff.js';
 import {closeStore, openStore} from '../../../../engine/store/open.js';
 import {readBlobBytes} from '../../../../engine/store/blobs.js';
@@ -279,24 +278,4 @@ test('devices and pipes are copied for root, and left out for others', async (t)
   t.true(lstatSync(join(root, 'to/pipe')).isFIFO());
   await copyTree(from, join(root, 'user'), {root: false}, signal);
   t.deepEqual(readdirSync(join(root, 'user')), []);
-});
-
-test('times are clamped in a layer, and the rest stays byte for byte', async (t) => {
-  const {first} = sample(t);
-  execFileSync('truncate', ['-s', '1M', join(first, 'etc/sparse')]);
-  const clamped = Buffer.concat([...layerTar({directory: first, clamp: 1_000_000_000})]);
-  const late = Buffer.concat([...layerTar({directory: first})]);
-  t.notDeepEqual(late, clamped);
-  for (const size of [late.length, 1000, 512]) {
-    const chunks = Array.from({length: Math.ceil(late.length / size)}, (_, n) =>
-      late.subarray(n * size, (n + 1) * size),
-    );
-    const found = await bytesOf(clampTimes(Readable.from(chunks) as AsyncIterable<Uint8Array>, 1_000_000_000, signal));
-    t.true(found.equals(clamped));
-  }
-  const gnu = execFileSync('tar', ['-C', first, '--format=gnu', '-cSf', '-', '.'], {maxBuffer: 1e8});
-  const out = await bytesOf(clampTimes(Readable.from([gnu]) as AsyncIterable<Uint8Array>, 1_000_000_000, signal));
-  const listed = execFileSync('tar', ['-tvf', '-', '--full-time'], {input: out, encoding: 'utf8', env: {TZ: 'UTC'}});
-  t.true(listed.split('\n').every((line) => line === '' || line.includes('2001-09-09 01:46:40')));
-  t.regex(listed, /1048576 .*etc\/sparse/);
 });

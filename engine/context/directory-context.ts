@@ -3,7 +3,7 @@ import {rawOf} from './disk-entry.js';
 import {fileStream} from './file-stream.js';
 import {fillPlaces} from './helpers/jobs.js';
 import type {IgnoreRules} from './ignore/ignore.js';
-import {byteString, systemPath} from './raw-path.js';
+import {realRoot} from './open-in-place.js';
 import {failed} from './unreadable.js';
 import {walkDirectory, type IgnoredPath} from './walk.js';
 
@@ -39,7 +39,7 @@ export interface DirectoryContextParts {
 
 export function directoryContext(parts: DirectoryContextParts): DirectoryContext {
   const {name, root, rules, ignoreFile} = parts;
-  const bytes = byteString(root === '/' ? '' : root);
+  const bytes = realRoot(root);
   let closing: Promise<void> | undefined;
   const batches = (signal: AbortSignal, onIgnored?: (ignored: IgnoredPath) => void) =>
     walkDirectory(bytes, {rules, ...(onIgnored !== undefined && {onIgnored})}, signal);
@@ -53,7 +53,7 @@ export function directoryContext(parts: DirectoryContextParts): DirectoryContext
     async *walk(signal) {
       for await (const batch of batches(signal)) yield* batch;
     },
-    open: (entry) => fileStream(systemPath(`${bytes}/${entry.rawPath.toString('latin1')}`), entry),
+    open: (entry) => fileStream(`${bytes}/${entry.rawPath.toString('latin1')}`, entry),
     readNow(entry) {
       const buffer = new ArrayBuffer(entry.size + 1);
       const places = Float64Array.of(0, entry.size);

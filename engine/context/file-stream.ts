@@ -1,23 +1,24 @@
-import {close, constants, fstat, open, read} from 'node:fs';
+import {close, fstat, open, read} from 'node:fs';
 import {Readable} from 'node:stream';
 import type {ContextEntry} from './context.js';
+import {isInPlace, plainly} from './open-in-place.js';
+import {systemPath} from './raw-path.js';
 import {changed, unreadable} from './unreadable.js';
 
 const chunkBytes = 256 * 1024;
 
 /**
  * Content of a file of the context, exactly `entry.size` bytes: a file that is shorter, longer or no file any more fails the
- * stream with CONTEXT_CHANGED, one that may not be read with CONTEXT_UNREADABLE. `absolute` is a path as the system takes it.
+ * stream with CONTEXT_CHANGED, one that may not be read with CONTEXT_UNREADABLE. `absolute` is a byte string without
+ * symlinks.
  */
-export function fileStream(absolute: string | Buffer, entry: ContextEntry): Readable {
+export function fileStream(absolute: string, entry: ContextEntry): Readable {
   let descriptor: number | undefined;
   let left = entry.size;
   const source = new Readable({
     highWaterMark: chunkBytes,
     construct(done) {
-      // Not following links and not waiting for a writer: what was a file may have become a link or a FIFO.
-      const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
-      open(absolute, flags, (error, fd) => {
+      open(systemPath(absolute), plainly, (error, fd) => {
         if (error !== null) {
           done(error.code === 'ELOOP' ? changed(entry.path, 'became a symbolic link') : unreadable(entry.path, error));
           return;
@@ -25,6 +26,7 @@ export function fileStream(absolute: string | Buffer, entry: ContextEntry): Read
         descriptor = fd;
         fstat(fd, (failure, stats) => {
           if (failure !== null) done(unreadable(entry.path, failure));
+          else if (!isInPlace(fd, absolute)) done(changed(entry.path, 'came to lie behind a symbolic link'));
           else if (!stats.isFile()) done(changed(entry.path, 'became something else than a file'));
           else done(stats.size === entry.size ? null : changed(entry.path, howItChanged(stats.size, entry.size)));
         });

@@ -1,7 +1,7 @@
-import {createReadStream} from 'node:fs';
 import {realpath, stat, writeFile} from 'node:fs/promises';
 import {join, resolve, sep} from 'node:path';
 import {BuildError, hasErrno, quote} from '../base/errors.js';
+import {inputStream} from '../base/input-stream.js';
 import {directoryContext, type DirectoryContext} from './directory-context.js';
 import {findRules, keepPaths} from './ignore-file.js';
 import {archiveKind, decompress, peek} from './source/archive.js';
@@ -61,7 +61,11 @@ export async function openContext(spec: string, options: ContextOptions, signal:
     const {bytes} = options.limits ?? defaultLimits;
     return openStream(withoutPassword(spec), download(spec, bytes, signal), options, signal);
   }
-  if (found === 'file') return openStream(spec, createReadStream(path), options, signal, 'tarball');
+  if (found === 'file') {
+    const source = inputStream(path, signal);
+    if (source === undefined) throw noContext(spec, 'a directory or a tarball');
+    return openStream(spec, source, options, signal, 'tarball');
+  }
   return {...(await openDirectory(spec, path, options, signal)), kind: 'directory', dockerfileText: undefined};
 }
 
@@ -125,10 +129,7 @@ async function openStream(
   const text = only === 'tarball' ? undefined : await readText(all);
   if (text === undefined || text.includes('\0') || text.trim() === '') {
     const what = only === 'tarball' ? 'a directory or a tarball' : 'a tarball or a Dockerfile';
-    throw new BuildError('CONTEXT_INVALID', `build context ${quote(name)} is not ${what}`, {
-      remedy:
-        'Give a directory, a tar (plain, gzip, bzip2, xz or zstd), or the text of a Dockerfile on standard input.',
-    });
+    throw noContext(name, what);
   }
   const fill = async (root: string) => {
     await writeFile(join(root, 'Dockerfile'), text);
@@ -136,6 +137,11 @@ async function openStream(
   };
   return held(name, 'dockerfile', options, signal, fill, text);
 }
+
+const noContext = (name: string, what: string): BuildError =>
+  new BuildError('CONTEXT_INVALID', `build context ${quote(name)} is not ${what}`, {
+    remedy: 'Give a directory, a tar (plain, gzip, bzip2, xz or zstd), or the text of a Dockerfile on standard input.',
+  });
 
 async function readText(source: AsyncIterable<Uint8Array>): Promise<string | undefined> {
   const parts: Uint8Array[] = [];

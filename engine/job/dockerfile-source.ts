@@ -1,6 +1,7 @@
-import {readFile, realpath, stat} from 'node:fs/promises';
+import {realpath, stat} from 'node:fs/promises';
 import {dirname, isAbsolute, join, relative, resolve, sep} from 'node:path';
 import {BuildError, hasErrno} from '../base/errors.js';
+import {inputStream} from '../base/input-stream.js';
 import type {BuildContext} from '../context/context.js';
 import type {JobSettings} from './settings.js';
 
@@ -55,8 +56,11 @@ export function shown(path: string, directory: string): string {
 export async function readDockerfile(path: string, directory: string, signal: AbortSignal): Promise<DockerfileText> {
   const file = shown(path, directory);
   try {
-    return {file, path, text: decode(await readFile(path, {signal}), file)};
+    const source = inputStream(path, signal);
+    if (source === undefined) throw Object.assign(new Error('neither a file nor a pipe'), {code: 'EISDIR'});
+    return {file, path, text: decode(await bounded(source), file)};
   } catch (error) {
+    signal.throwIfAborted();
     if (hasErrno(error, 'ENOENT', 'ENOTDIR', 'EISDIR')) {
       throw new BuildError('DOCKERFILE_NOT_FOUND', `${file} is not a file`, {
         remedy: `Name the Dockerfile with --file, or the directory it is in as PATH.`,
@@ -101,13 +105,18 @@ export async function dockerfileInContext(
 
 /** Standard input as the text of a Dockerfile. */
 export async function dockerfileFromStdin(stdin: AsyncIterable<Uint8Array> | undefined): Promise<DockerfileText> {
+  const file = '(standard input)';
+  return {file, path: undefined, text: decode(await bounded(stdin ?? []), file)};
+}
+
+/** All of it, or just more than what `decode` takes. */
+async function bounded(source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let bytes = 0;
-  for await (const chunk of stdin ?? []) {
+  for await (const chunk of source) {
     bytes += chunk.length;
-    if (bytes > largest) break;
     chunks.push(chunk);
+    if (bytes > largest) break;
   }
-  const file = '(standard input)';
-  return {file, path: undefined, text: decode(Buffer.concat(chunks), file)};
+  return Buffer.concat(chunks);
 }

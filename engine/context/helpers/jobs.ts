@@ -1,4 +1,5 @@
-import {closeSync, constants, fstatSync, lstatSync, openSync, readlinkSync, readSync} from 'node:fs';
+import {closeSync, fstatSync, lstatSync, readlinkSync, readSync} from 'node:fs';
+import {openInPlace} from '../open-in-place.js';
 import {systemPath} from '../raw-path.js';
 
 /**
@@ -125,11 +126,8 @@ export function fillPlaces(job: FillJob): FillReply {
   return {buffer, failure};
 }
 
-/** Opens what was a regular file: not following links and not waiting for a writer, for it may have become a link or a FIFO. */
-export function openSource(root: string, raw: string): number {
-  const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
-  return openSync(systemPath(`${root}/${raw}`), flags);
-}
+/** Opens what was a regular file when it was listed. */
+export const openSource = (root: string, raw: string): number => openInPlace(`${root}/${raw}`);
 
 /** Size in bytes of an open file; undefined where it is no regular file. */
 export function openedSize(file: number): number | undefined {

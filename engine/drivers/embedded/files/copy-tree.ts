@@ -247,6 +247,7 @@ export class TreeCopier {
     const time = timestampOf(stats.mtimeNs);
     const job = {
       source: `${this.#tree.root}/${source}`,
+      shared: this.#tree.shared,
       target: `${this.#to.tree.root}/${target}`,
       size: Number(stats.size),
       ...this.#attributes(source, stats),

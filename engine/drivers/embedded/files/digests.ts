@@ -1,17 +1,9 @@
 import {createHash} from 'node:crypto';
-import {
-  closeSync,
-  constants,
-  openSync,
-  readFileSync,
-  readlinkSync,
-  readSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import {closeSync, readFileSync, readlinkSync, readSync, renameSync, rmSync, writeFileSync} from 'node:fs';
 import {setImmediate} from 'node:timers/promises';
+import {hasErrno} from '../../../base/errors.js';
 import {syscalls} from '../../../base/syscalls.js';
+import {openSourceFile} from '../../../context/open-in-place.js';
 import {typeOf} from '../../../context/walk.js';
 import {unreadable, changed} from '../../../context/unreadable.js';
 import {decodePath, join, quotePath, stepError, systemPath} from './byte-path.js';
@@ -252,16 +244,17 @@ function hashEntry(tree: SourceTree, path: string, stats: BigIntStats, buffer: B
     type === 'symlink' ? readlinkSync(systemPath(full), {encoding: 'latin1'}) : '',
     type === 'character-device' || type === 'block-device' ? stats.rdev.toString() : '',
     attributes,
-    isFile(stats) ? hashData(full, path, stats, buffer) : '',
+    isFile(stats) ? hashData(full, path, stats, buffer, tree.shared) : '',
   ];
   return createHash('sha256').update(JSON.stringify(fields)).digest('hex');
 }
 
-function hashData(full: string, path: string, stats: BigIntStats, buffer: Buffer): string {
+function hashData(full: string, path: string, stats: BigIntStats, buffer: Buffer, shared: boolean): string {
   let file: number;
   try {
-    file = openSync(systemPath(full), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    file = openSourceFile(full, shared);
   } catch (error) {
+    if (hasErrno(error, 'ELOOP')) throw changed(decodePath(path), 'came to lie behind a symbolic link');
     throw unreadable(decodePath(path), error);
   }
   try {

@@ -11,12 +11,15 @@ import {
 } from 'node:fs';
 import {syscalls, type Timestamp} from '../../../base/syscalls.js';
 import {isOverlayXattr} from '../../../snapshot/metadata.js';
-import {BuildError} from '../../../base/errors.js';
+import {BuildError, hasErrno} from '../../../base/errors.js';
+import {openSourceFile} from '../../../context/open-in-place.js';
 
 /** A regular file to copy. Paths are byte strings; absolute. Plain data: it goes to worker threads. */
 export interface FileJob {
   readonly source: string;
   readonly target: string;
+  /** Others may write to the source's directories meanwhile. */
+  readonly shared: boolean;
   readonly mode: number;
   readonly uid: number;
   readonly gid: number;
@@ -38,7 +41,7 @@ const bytes = (path: string) => Buffer.from(path, 'latin1');
  */
 export function copyFile(job: FileJob): void {
   const [source, target] = [bytes(job.source), bytes(job.target)];
-  const from = openSync(source, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  const from = openFrom(job);
   try {
     if (job.size >= large) copyLarge(from, target, job);
     const flags = job.size >= large ? 0 : constants.O_CREAT | constants.O_EXCL;
@@ -56,6 +59,14 @@ export function copyFile(job: FileJob): void {
     }
   } finally {
     closeSync(from);
+  }
+}
+
+function openFrom(job: FileJob): number {
+  try {
+    return openSourceFile(job.source, job.shared);
+  } catch (error) {
+    throw hasErrno(error, 'ELOOP') ? changed(job) : error;
   }
 }
 

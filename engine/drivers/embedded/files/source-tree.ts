@@ -4,6 +4,7 @@ import {nearest} from '../../../base/nearest.js';
 import type {BuildContext} from '../../../context/context.js';
 import {isBatched} from '../../../context/directory-context.js';
 import {parseIgnore, type IgnoreRules, type MatchState} from '../../../context/ignore/ignore.js';
+import {realRoot} from '../../../context/open-in-place.js';
 import {unreadable} from '../../../context/unreadable.js';
 import {byteString, decodePath, join, nameOf, parentOf, shown, systemPath} from './byte-path.js';
 import {isDirectory, type Tree} from './resolve.js';
@@ -19,6 +20,8 @@ export interface SourceTree extends Tree {
   children(path: string): readonly string[];
   /** Whether the path is there, but left out by the ignore rules. */
   ignored(path: string): boolean;
+  /** Others may write to it while it is read. */
+  readonly shared: boolean;
   /** For a message. */
   readonly name: string;
   readonly ignoreFile: string | undefined;
@@ -39,6 +42,7 @@ export function rawTree(bytes: string): SourceTree {
     lookup: (path) => lstatAt(bytes, path),
     children: (path) => namesAt(bytes, path),
     ignored: () => false,
+    shared: false,
     name: 'the image',
     ignoreFile: undefined,
   };
@@ -48,11 +52,12 @@ const rootBytes = (root: string): string => byteString(root === '/' ? '' : root.
 
 /** A build context behind its ignore rules: what they leave out is not there. */
 function contextTree(context: BuildContext): SourceTree {
-  const root = rootBytes(context.root);
+  const root = realRoot(context.root);
   const rules: IgnoreRules = isBatched(context) ? context.rules : parseIgnore(context.ignorePatterns.join('\n'));
   const tree = {
     root,
     owners: 'root' as const,
+    shared: true,
     name: 'the build context',
     ignoreFile: context.ignoreFile,
   };

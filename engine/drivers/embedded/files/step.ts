@@ -16,7 +16,7 @@ import {fetchSources, isRemote, type Fetched} from './remote-source.js';
 import {isFile} from './resolve.js';
 import type {CopyReuse} from './reuse.js';
 import {pivot, selectSource} from './select.js';
-import {isTar, unpack} from './unpack.js';
+import {isTar, unpack, type ArchiveSource} from './unpack.js';
 import {directoryTree, openSource, type CopySource, type SourceTree} from './source-tree.js';
 
 export type FileOperation = Extract<Operation, {kind: 'copy' | 'add' | 'workdir'}>;
@@ -71,16 +71,17 @@ async function transfer(operation: TransferOperation, options: StepOptions, sign
   const pool = createCopyPool();
   let closeRemote = (): void => undefined;
   /** True where the file is an archive that was unpacked. */
-  const unpacked = async (path: string): Promise<boolean> => {
-    if (!(await isTar(path, signal))) return false;
+  const unpacked = async (archive: ArchiveSource): Promise<boolean> => {
+    if (!(await isTar(archive, signal))) return false;
     const into = locate(destination, written).path;
     destination.makeDirectories(into, {mode: 0o755, owner: rules.owner, time: undefined});
-    await unpack(path, destination, into, rules.owner, signal);
+    await unpack(archive, destination, into, rules.owner, signal);
     return true;
   };
   const add = async ({kind, path}: Fetched): Promise<void> => {
     const inTree = kind === 'file' ? basename(path) : '';
-    if (kind === 'file' && operation.unpack === true && (await unpacked(byteString(path)))) return;
+    if (kind === 'file' && operation.unpack === true && (await unpacked({path: byteString(path), shared: false})))
+      return;
     const tree: SourceTree = {...directoryTree(kind === 'file' ? dirname(path) : path), owners: 'root'};
     const name = byteString(inTree);
     await new TreeCopier(tree, destination, rules, pool, signal).copy({path: name, name}, written);
@@ -111,7 +112,12 @@ async function transfer(operation: TransferOperation, options: StepOptions, sign
       for (const selected of selectSource(source, text)) {
         const stats = source.lookup(selected.path);
         const mayUnpack = operation.kind === 'add' && operation.unpack !== false;
-        if (mayUnpack && stats !== undefined && isFile(stats) && (await unpacked(`${source.root}/${selected.path}`)))
+        if (
+          mayUnpack &&
+          stats !== undefined &&
+          isFile(stats) &&
+          (await unpacked({path: `${source.root}/${selected.path}`, shared: source.shared}))
+        )
           continue;
         await new TreeCopier(source, destination, rules, pool, signal).copy(selected, written);
         await setImmediate();

@@ -14,37 +14,54 @@ import {
   rmSync,
   symlinkSync,
 } from 'node:fs';
-import {BuildError} from '../../../base/errors.js';
+import {BuildError, hasErrno} from '../../../base/errors.js';
 import {syscalls, type Timestamp} from '../../../base/syscalls.js';
+import {changed} from '../../../context/unreadable.js';
+import {openSourceFile} from '../../../context/open-in-place.js';
 import {archiveKind, decompress, peekBytes} from '../../../context/source/archive.js';
 import {writeAll} from '../../../snapshot/metadata.js';
 import type {TarEntry} from '../../../snapshot/tar-entry.js';
 import {readTar, type TarHandler} from '../../../snapshot/tar-reader.js';
-import {cleanComponents, join, parentOf, shown, stepError, systemPath} from './byte-path.js';
+import {cleanComponents, join, parentOf, shown, stepError, decodePath, quotePath} from './byte-path.js';
 import {ioError, makeDirectory, type Destination} from './destination.js';
 import {ownAttribute} from './file-copy.js';
 import type {Owner} from './owner.js';
 import {isDirectory, resolve} from './resolve.js';
 import {rawTree} from './source-tree.js';
 
-/** How the regular file at `path` (a byte string) is compressed, where it looks like an archive. */
-export function archiveOf(path: string): ReturnType<typeof archiveKind> {
-  const file = openSync(systemPath(path), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+/** A regular file that may be an archive; `path` is a byte string. */
+export interface ArchiveSource {
+  readonly path: string;
+  /** Others may write to its directories meanwhile. */
+  readonly shared: boolean;
+}
+
+/** How the file is compressed, where it looks like an archive. */
+function archiveOf(file: number): ReturnType<typeof archiveKind> {
+  const head = Buffer.alloc(peekBytes);
+  return archiveKind(head.subarray(0, readSync(file, head, 0, peekBytes, 0)));
+}
+
+function openArchive({path, shared}: ArchiveSource): number {
   try {
-    const head = Buffer.alloc(peekBytes);
-    return archiveKind(head.subarray(0, readSync(file, head, 0, peekBytes, 0)));
-  } finally {
-    closeSync(file);
+    return openSourceFile(path, shared);
+  } catch (error) {
+    if (hasErrno(error, 'ELOOP')) throw changed(decodePath(path), 'came to lie behind a symbolic link');
+    throw ioError(`cannot open ${quotePath(path)}`, error);
   }
 }
 
 /** Whether the first header of the archive can be read: a compressed file that is no tar is copied as it is. */
-export async function isTar(path: string, signal: AbortSignal): Promise<boolean> {
-  const kind = archiveOf(path);
-  if (kind === undefined) return false;
+export async function isTar({path, shared}: ArchiveSource, signal: AbortSignal): Promise<boolean> {
+  const file = openArchive({path, shared});
+  const kind = archiveOf(file);
+  if (kind === undefined) {
+    closeSync(file);
+    return false;
+  }
   const parts: Uint8Array[] = [];
   let length = 0;
-  const source = createReadStream(systemPath(path), {end: 1024 * 1024});
+  const source = createReadStream('', {fd: file, start: 0, end: 1024 * 1024});
   try {
     for await (const chunk of decompress(source, kind, signal)) {
       parts.push(chunk);
@@ -63,20 +80,21 @@ export async function isTar(path: string, signal: AbortSignal): Promise<boolean>
 }
 
 /**
- * Unpacks the archive at `path` (a byte string) into the directory `into` of the root. Links are followed with that directory
+ * Unpacks the archive into the directory `into` of the root. Links are followed with that directory
  * as `/`: nothing outside it is written, whatever the archive holds. Rejects with ARCHIVE_INVALID, STEP_FAILED, NO_SPACE.
  */
 export async function unpack(
-  path: string,
+  {path, shared}: ArchiveSource,
   destination: Destination,
   into: string,
   owner: Owner | undefined,
   signal: AbortSignal,
 ): Promise<void> {
-  const kind = archiveOf(path) ?? 'none';
+  const file = openArchive({path, shared});
+  const kind = archiveOf(file) ?? 'none';
   const root = into === '' ? destination.tree.root : `${destination.tree.root}/${into}`;
   const unpacker = new Unpacker(root, owner);
-  const source = createReadStream(systemPath(path), {highWaterMark: 1024 * 1024});
+  const source = createReadStream('', {fd: file, start: 0, highWaterMark: 1024 * 1024});
   try {
     await readTar(decompress(source, kind, signal), unpacker, signal);
     unpacker.finish();

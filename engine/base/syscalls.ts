@@ -47,6 +47,8 @@ export interface Syscalls {
    * meanwhile leads out. The caller closes the descriptor. `root` is an open directory.
    */
   openInRoot(root: number, path: Path, flags: number): number;
+  /** Attaches an eBPF program that decides on devices to the control group (version 2) open as `cgroup`, in place of one there. */
+  filterDevices(cgroup: number, program: Uint8Array): void;
   /** umask(2) of the process, also in a worker thread. Returns the one before. */
   umask(mask: number): number;
 }
@@ -88,9 +90,10 @@ export function errnoOf(error: unknown): string | undefined {
   return code !== undefined && /^E[A-Z0-9]+$/.test(code) ? code : undefined;
 }
 
-type Native = (...args: readonly (number | Uint8Array | null | string | bigint)[]) => number;
+type Native = (...args: readonly (number | Uint8Array | null | string | bigint | object)[]) => number;
 interface Koffi {
   load(library: string): {func(prototype: string): Native};
+  struct(name: string, fields: Readonly<Record<string, string>>): unknown;
   errno(): number;
 }
 
@@ -103,12 +106,20 @@ export function syscalls(): Syscalls {
 }
 
 const atCwd = -100;
+const zeros12 = Array.from({length: 12}, () => 0n);
 const noFollow = 0x100;
 const linkPath = (path: Path) =>
   typeof path === 'string' ? Buffer.from(`${path}\0`) : Buffer.concat([path, Buffer.of(0)]);
 const show = (path: Path) => path.toString();
 // x86-64, arm64 and riscv64 share the numbers of the calls that are newer than 2019.
-const numbers = {openat2: 437, fsopen: 430, fsconfig: 431, fsmount: 432, moveMount: 429};
+const numbers = {
+  bpf: process.arch === 'x64' ? 321 : 280,
+  openat2: 437,
+  fsopen: 430,
+  fsconfig: 431,
+  fsmount: 432,
+  moveMount: 429,
+};
 
 function loadLibrary(koffi: Koffi): {func(prototype: string): Native} {
   for (const name of ['libc.so.6', 'libc.so']) {
@@ -132,6 +143,13 @@ function load(): Syscalls {
     });
   }
   const libc = loadLibrary(koffi);
+  koffi.struct('BpfLoad', {
+    type: 'uint32_t',
+    count: 'uint32_t',
+    code: 'const uint8_t *',
+    license: 'str',
+    log: 'uint64_t[12]',
+  });
   const bind = (prototype: string) => libc.func(prototype);
   const c = {
     mount: bind('int mount(str source, str target, str type, ulong flags, str data)'),
@@ -148,6 +166,8 @@ function load(): Syscalls {
     futimens: bind('int futimens(int fd, const uint8_t *times)'),
     umask: bind('uint umask(uint mask)'),
     openat2: bind('long syscall(long number, int dir, const uint8_t *path, const uint8_t *how, size_t size)'),
+    loadProgram: bind('long syscall(long number, int command, BpfLoad *attributes, size_t size)'),
+    attachProgram: bind('long syscall(long number, int command, const uint8_t *attributes, size_t size)'),
     fsopen: bind('long syscall(long number, str name, uint flags)'),
     fsconfig: bind('long syscall(long number, int fd, uint command, str key, str value, int aux)'),
     fsmount: bind('long syscall(long number, int fd, uint flags, uint attributes)'),
@@ -252,6 +272,21 @@ function load(): Syscalls {
         c.openat2(numbers.openat2, root, linkPath(path), how, how.length),
         () => `cannot open ${show(path)}`,
       );
+    },
+    filterDevices(cgroup, program) {
+      // bpf(2): BPF_PROG_LOAD of BPF_PROG_TYPE_CGROUP_DEVICE, BPF_PROG_ATTACH as BPF_CGROUP_DEVICE.
+      const attributes = {type: 15, count: program.length / 8, code: program, license: 'Apache-2.0', log: zeros12};
+      const loaded = check(c.loadProgram(numbers.bpf, 5, attributes, 120), () => 'cannot load a filter of devices');
+      try {
+        const attach = Buffer.alloc(16);
+        for (const [index, value] of [cgroup, loaded, 6, 0].entries()) attach.writeUInt32LE(value, index * 4);
+        check(
+          c.attachProgram(numbers.bpf, 8, attach, attach.length),
+          () => 'cannot filter the devices of a control group',
+        );
+      } finally {
+        c.close(loaded);
+      }
     },
     umask: (mask) => c.umask(mask),
   };

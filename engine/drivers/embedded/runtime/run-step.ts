@@ -1,6 +1,7 @@
 import {mkdirSync, readFileSync, rmSync, statSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {BuildError, quote} from '../../../base/errors.js';
+import {mountFlags, syscalls} from '../../../base/syscalls.js';
 import type {Operation} from '../../../stages/graph.js';
 import {hostPathInRoot} from '../../../snapshot/in-root.js';
 import {type ContainerEnd, type LogSink, runContainer} from './container.js';
@@ -119,6 +120,8 @@ async function runIn(
   const prepared = await prepareMounts(wanted, operation.script, {scratch, memory, rootless: runtime.rootless, signal});
   try {
     makeSystemDirectories(root);
+    if (runtime.noDevices)
+      syscalls().mount('', root, '', mountFlags.remount | mountFlags.bind | mountFlags.noDevices, '');
     const removeStubs = makeStubs(root, [...files, ...prepared.mounts]);
     try {
       makeWorkdir(root, step.workdir, user);
@@ -129,7 +132,7 @@ async function runIn(
         cwd: step.workdir,
         user: {uid: user.uid, gid: user.gid, additionalGids: user.additionalGids},
         hostname,
-        mounts: [...files, ...prepared.mounts],
+        mounts: [...files, ...prepared.mounts.map((mount) => (runtime.noDevices ? withoutDevices(mount) : mount))],
         network,
         capabilities: insecure ? runtime.allCapabilities : runtime.capabilities,
         insecure,
@@ -183,6 +186,8 @@ function networkFiles(
     return {destination, type: 'bind', source, options: ['nosuid', 'noexec', 'nodev', 'rbind', 'ro']};
   });
 }
+
+const withoutDevices = (mount: SpecMount): SpecMount => ({...mount, options: [...mount.options, 'nodev']});
 
 function hostFile(path: string): string {
   try {

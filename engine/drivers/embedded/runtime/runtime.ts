@@ -4,6 +4,7 @@ import {BuildError} from '../../../base/errors.js';
 import {mountFlags, syscalls} from '../../../base/syscalls.js';
 import {defaultCapabilities, heldCapabilities} from './capabilities.js';
 import {prepareCgroups} from './cgroups.js';
+import {restrictDevices} from './devices.js';
 import {detectRuntime, type OciRuntime} from './detect.js';
 import {openFilesLimit} from './limits.js';
 import {compiledFilter} from './seccomp/compile.js';
@@ -34,6 +35,8 @@ export interface StepRuntime {
   readonly capabilities: readonly string[];
   readonly allCapabilities: readonly string[];
   readonly cgroup: boolean;
+  /** Nothing else keeps a step from this machine's devices: no file system of it may have any. */
+  readonly noDevices: boolean;
   /** Hard limit. */
   readonly openFiles: number;
   readonly seccomp: SpecInput['seccomp'];
@@ -50,6 +53,8 @@ export interface StepRuntime {
  */
 export function openRuntime(options: RuntimeOptions): StepRuntime {
   const program = options.program ?? detectRuntime();
+  // What is mounted in a user namespace has no devices, and nobody in it may make one.
+  const restricted = options.rootless || restrictDevices();
   const {workDirectory, rootless} = options;
   const memoryDirectory = join(workDirectory, 'memory');
   mkdirSync(memoryDirectory, {recursive: true, mode: 0o700});
@@ -66,7 +71,8 @@ export function openRuntime(options: RuntimeOptions): StepRuntime {
     workDirectory,
     memoryDirectory,
     stateDirectory,
-    capabilities: defaultCapabilities,
+    capabilities: restricted ? defaultCapabilities : defaultCapabilities.filter((one) => one !== 'CAP_MKNOD'),
+    noDevices: !restricted,
     allCapabilities: heldCapabilities(readFileSync('/proc/self/status', 'utf8')),
     cgroup: program.kind === 'crun' ? prepareCgroups(rootless) : true,
     openFiles: openFilesLimit(readFileSync('/proc/self/limits', 'utf8')),

@@ -102,10 +102,16 @@ export function optionalStringMap(
   return Object.fromEntries(out);
 }
 
+/** Lists and objects are not shown: they may be as deep as the document is long. */
+function described(value: unknown): string {
+  if (Array.isArray(value)) return 'a list';
+  return typeof value === 'object' && value !== null ? 'an object' : quote(JSON.stringify(value));
+}
+
 function wrong(what: string, field: string, expected: string, value: unknown): BuildError {
   return ociInvalid(
     what,
-    `${quote(field)} is ${value === undefined ? 'missing' : quote(JSON.stringify(value))} instead of ${expected}`,
+    `${quote(field)} is ${value === undefined ? 'missing' : described(value)} instead of ${expected}`,
   );
 }
 

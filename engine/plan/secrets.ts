@@ -21,7 +21,7 @@ const fromOutside = new Set([
 ]);
 
 /**
- * Values that must not be shown: those of names that look secret. Values under 8 characters count only where the user gave
+ * Values that must not be shown: passwords in URLs, and those of names that look secret. Values under 8 characters count only where the user gave
  * them: what a Dockerfile itself says in public, such as `POSTGRES_PASSWORD=test`, would blank out ordinary words.
  */
 export function secretValues(graph: StageGraph): readonly string[] {
@@ -33,7 +33,11 @@ export function secretValues(graph: StageGraph): readonly string[] {
   const values = [...bindings].flatMap(({name, value, origin}) =>
     value !== undefined && looksSecret(name) && (fromOutside.has(origin) || value.length >= 8) ? [value] : [],
   );
-  return [...new Set(values)];
+  // `https://user:password@host`: what ADD and FROM may name.
+  const inUrls = graph.stages.flatMap(({steps}) =>
+    steps.flatMap(({text}) => [...text.matchAll(/:\/\/[^\s/:@]*:([^\s/@]+)@/g)].map(([, password = '']) => password)),
+  );
+  return [...new Set([...values, ...inUrls])];
 }
 
 /** Hides `secretValues`, and passwords in URLs. */

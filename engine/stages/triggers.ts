@@ -19,6 +19,14 @@ function triggerOf(dockerfile: Dockerfile, stage: StageText, text: string): Stat
   if (instruction === undefined || more !== undefined) {
     throw failAt(dockerfile, stage.range, `an ONBUILD trigger of the base image is not one instruction: ${text}`);
   }
+  // As the Dockerfile reference has it for ONBUILD itself, which refuses them there.
+  if (['FROM', 'ONBUILD', 'MAINTAINER'].includes(instruction.keyword)) {
+    throw failAt(
+      dockerfile,
+      stage.range,
+      `an ONBUILD trigger of the base image is ${instruction.keyword}, which no trigger may be`,
+    );
+  }
   return parseStatement({...instruction, range: stage.range}, dockerfile);
 }
 

@@ -136,6 +136,7 @@ async function runIn(
         network,
         capabilities: insecure ? runtime.allCapabilities : runtime.capabilities,
         insecure,
+        denyDevices: runtime.denyDevices && !insecure,
         rootless: runtime.rootless,
         cgroup: runtime.cgroup,
         shmSize: options.shmSize ?? defaultShm,

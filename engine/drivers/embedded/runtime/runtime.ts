@@ -37,6 +37,8 @@ export interface StepRuntime {
   readonly cgroup: boolean;
   /** Nothing else keeps a step from this machine's devices: no file system of it may have any. */
   readonly noDevices: boolean;
+  /** The runtime is asked to do it. */
+  readonly denyDevices: boolean;
   /** Hard limit. */
   readonly openFiles: number;
   readonly seccomp: SpecInput['seccomp'];
@@ -54,7 +56,8 @@ export interface StepRuntime {
 export function openRuntime(options: RuntimeOptions): StepRuntime {
   const program = options.program ?? detectRuntime();
   // What is mounted in a user namespace has no devices, and nobody in it may make one.
-  const restricted = options.rootless || restrictDevices();
+  const denyDevices = program.kind === 'runc' && !options.rootless;
+  const restricted = options.rootless || denyDevices || restrictDevices();
   const {workDirectory, rootless} = options;
   const memoryDirectory = join(workDirectory, 'memory');
   mkdirSync(memoryDirectory, {recursive: true, mode: 0o700});
@@ -73,6 +76,7 @@ export function openRuntime(options: RuntimeOptions): StepRuntime {
     stateDirectory,
     capabilities: restricted ? defaultCapabilities : defaultCapabilities.filter((one) => one !== 'CAP_MKNOD'),
     noDevices: !restricted,
+    denyDevices,
     allCapabilities: heldCapabilities(readFileSync('/proc/self/status', 'utf8')),
     cgroup: program.kind === 'crun' ? prepareCgroups(rootless) : true,
     openFiles: openFilesLimit(readFileSync('/proc/self/limits', 'utf8')),

@@ -29,6 +29,8 @@ export interface SpecInput {
   readonly mounts: readonly SpecMount[];
   readonly network: 'host' | 'none';
   readonly capabilities: readonly string[];
+  /** The runtime itself keeps the step from the devices of the machine, as Docker asks it to. */
+  readonly denyDevices?: boolean;
   /** `--security=insecure`: no seccomp, nothing masked or read-only. */
   readonly insecure: boolean;
   readonly rootless: boolean;
@@ -94,6 +96,7 @@ export function runtimeSpec(input: SpecInput): object {
         type,
       })),
       ...(insecure ? {} : {maskedPaths, readonlyPaths}),
+      ...(input.denyDevices === true && {resources: {devices: [{allow: false, access: 'rwm'}]}}),
       ...(seccomp?.kind === 'profile' ? {seccomp: seccomp.profile} : {}),
     },
   };

@@ -13,6 +13,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import {dirname, join, relative} from 'node:path';
+import {BuildError, quote} from '../../../base/errors.js';
 import {errnoOf, syscalls} from '../../../base/syscalls.js';
 import {hostPathInRoot} from '../../../snapshot/in-root.js';
 import type {SpecMount} from './spec.js';
@@ -40,7 +41,17 @@ export function makeStubs(root: string, mounts: readonly SpecMount[]): () => voi
     const point = hostPathInRoot(root, mount.destination);
     if (covered.test(relative(root, point)) || exists(point)) continue;
     const missing: string[] = [];
-    for (let path = point; path !== root && !exists(path); path = dirname(path)) missing.push(path);
+    let above = point;
+    for (; above !== root && !exists(above); above = dirname(above)) missing.push(above);
+    if (!statSync(above).isDirectory()) {
+      throw new BuildError(
+        'STEP_FAILED',
+        `the mount target ${quote(mount.destination)} lies below a file of the image`,
+        {
+          remedy: 'Choose another target, or remove what is in its way in a step before.',
+        },
+      );
+    }
     for (const path of missing.reverse()) {
       const before = modified(dirname(path));
       if (path === point && isFile(mount)) writeFileSync(path, '', {flag: 'wx', mode: 0o644});

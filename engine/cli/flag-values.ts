@@ -1,7 +1,7 @@
 import {isAbsolute, resolve} from 'node:path';
 import {didYouMean} from '../base/nearest.js';
 import {BuildError, quote} from '../base/errors.js';
-import type {Output, SecretSource} from '../drivers/driver.js';
+import type {CacheSpec, Output, SecretSource} from '../drivers/driver.js';
 import type {BuildArgument, EnvOverride, NamedContextSpec} from '../job/settings.js';
 import {commaFields, commaPairs, splitOnce} from './comma-fields.js';
 import {isSocket} from './compose-values.js';
@@ -54,6 +54,24 @@ export function parseOutput(text: string, directory: string): Output {
     throw new BuildError('USAGE', '--output type=local cannot go to standard output');
   const attributes = bare ? {} : Object.fromEntries([...pairs].filter(([key]) => key !== 'type' && key !== 'dest'));
   return {type: known, dest: dest === undefined || dest === '-' ? dest : resolve(directory, dest), attributes};
+}
+
+/** `--cache-from` and `--cache-to`: `type=registry,ref=…`, `type=local,src=DIR`, or a reference alone. */
+export function parseCacheSpec(text: string, flag: string, directory: string): CacheSpec {
+  if (!text.includes('=')) return {type: 'registry', attributes: {ref: text}};
+  const pairs = commaPairs(text, flag);
+  const type = pairs.get('type') ?? (pairs.has('ref') ? 'registry' : '');
+  if (type === '') {
+    throw new BuildError('USAGE', `${flag} wants type=TYPE,…, not ${quote(text)}`, {
+      remedy: `For example ${flag} type=registry,ref=registry.example.org/app:cache.`,
+    });
+  }
+  pairs.delete('type');
+  for (const key of type === 'local' ? ['src', 'dest'] : []) {
+    const path = pairs.get(key) ?? '';
+    if (path !== '') pairs.set(key, resolve(directory, path));
+  }
+  return {type, attributes: Object.fromEntries(pairs)};
 }
 
 /** `--secret id=ID[,src=FILE|,env=NAME]`; without either the environment variable ID, else the file ID. */

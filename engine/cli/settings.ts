@@ -1,6 +1,7 @@
 import {resolve} from 'node:path';
 import {BuildError} from '../base/errors.js';
 import type {ComposeBuild} from '../compose/compose-build.js';
+import type {CacheSpec} from '../drivers/driver.js';
 import type {BuildArgument, DockerfileSource, JobSettings, NamedContextSpec} from '../job/settings.js';
 import {readBuildArgFile} from './build-arg-file.js';
 import type {BuildFlags} from './build-options.js';
@@ -8,6 +9,7 @@ import {
   namedContextSpec,
   parseBuildArg,
   parseBuildContext,
+  parseCacheSpec,
   parseCount,
   parseDuration,
   parseEnvOverride,
@@ -53,8 +55,8 @@ export async function jobSettings(
     network: networkOf(flags.network, compose),
     noCache: !(flags.cache ?? true) || (compose?.noCache ?? false),
     noCacheFilter: flags.noCacheFilter ?? [],
-    cacheFrom: flags.cacheFrom ?? compose?.cacheFrom ?? [],
-    cacheTo: flags.cacheTo ?? compose?.cacheTo ?? [],
+    cacheFrom: caches('from', flags.cacheFrom, compose, directory),
+    cacheTo: caches('to', flags.cacheTo, compose, directory),
     pull: flags.pull ?? compose?.pull ?? false,
     outputs: (flags.output ?? []).map((text) => parseOutput(text, directory)),
     shmSize: flags.shmSize === undefined ? compose?.shmSize : parseSize(flags.shmSize, '--shm-size'),
@@ -65,6 +67,18 @@ export async function jobSettings(
     artifactsDirectory: flags.artifactsDir ?? 'artifacts',
     wantArtifacts: flags.artifacts ?? true,
   };
+}
+
+/** Those of the service where no flag names one; its paths are relative to the project. */
+function caches(
+  direction: 'from' | 'to',
+  given: readonly string[] | undefined,
+  compose: ComposeBuild | undefined,
+  directory: string,
+): readonly CacheSpec[] {
+  const own = direction === 'from' ? compose?.cacheFrom : compose?.cacheTo;
+  const base = given === undefined ? (compose?.projectDirectory ?? directory) : directory;
+  return (given ?? own ?? []).map((text) => parseCacheSpec(text, `--cache-${direction}`, base));
 }
 
 function contextOf({context}: ComposeBuild): string {

@@ -33,6 +33,13 @@ export interface Output {
   readonly attributes: Readonly<Record<string, string>>;
 }
 
+/** `--cache-from` and `--cache-to`: `type=registry,ref=…`, `type=local,src=…`, `type=inline`, …; paths are absolute. */
+export interface CacheSpec {
+  readonly type: string;
+  /** The other `key=value` attributes. */
+  readonly attributes: Readonly<Record<string, string>>;
+}
+
 /** Everything a driver needs beside the plan. Values from argv and environment are resolved; paths are absolute. */
 export interface BuildRequest {
   readonly context: BuildContext;
@@ -51,8 +58,8 @@ export interface BuildRequest {
   readonly noCache: boolean;
   /** Stage names (`--no-cache-filter`). */
   readonly noCacheFilter: readonly string[];
-  readonly cacheFrom: readonly string[];
-  readonly cacheTo: readonly string[];
+  readonly cacheFrom: readonly CacheSpec[];
+  readonly cacheTo: readonly CacheSpec[];
   readonly pull: boolean;
   /** Empty: `image` only. */
   readonly outputs: readonly Output[];

@@ -10,6 +10,8 @@ export interface ImageConfig {
   readonly config?: ContainerConfig;
   readonly rootfs: {readonly type: 'layers'; readonly diff_ids: readonly string[]};
   readonly history?: readonly HistoryEntry[];
+  /** A build cache within the image, base64. */
+  readonly 'io.build-image.cache.v1'?: string;
 }
 
 export interface ContainerConfig {

@@ -43,6 +43,8 @@ export interface DescriptorPlatform extends Platform {
 export interface Manifest {
   readonly schemaVersion: 2;
   readonly mediaType: string;
+  /** What it is, where it is no image. */
+  readonly artifactType?: string;
   readonly config: Descriptor;
   readonly layers: readonly Descriptor[];
   readonly annotations?: Readonly<Record<string, string>>;

@@ -11,6 +11,7 @@ export function renderImageConfig(config: ImageConfig): Buffer {
     config: containerConfig(config.config ?? {}),
     created: text(config.created),
     history: (config.history ?? []).map(historyEntry),
+    'io.build-image.cache.v1': text(config['io.build-image.cache.v1']),
     os: config.os,
     'os.features': list(config['os.features']),
     'os.version': text(config['os.version']),

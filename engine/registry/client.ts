@@ -3,7 +3,7 @@ import type {Digest} from '../oci/digest.js';
 import type {Platform} from '../oci/platform.js';
 import type {Reference} from '../oci/reference.js';
 import {type BlobDescriptor, fetchBlob} from './fetch-blob.js';
-import {fetchDigest} from './fetch-manifest.js';
+import {fetchDigest, type FetchedManifest, fetchManifest} from './fetch-manifest.js';
 import {type PushedBlob, type PushOutcome, pushBlob} from './push-blob.js';
 import {type PushedManifest, pushManifest} from './push-manifest.js';
 import {type RemoteImage, resolveImage} from './resolve-image.js';
@@ -34,6 +34,8 @@ export interface RegistryClient {
   resolve(reference: Reference, platform: Platform, signal: AbortSignal): Promise<RemoteImage>;
   /** Digest behind a tag, with one small request. */
   digest(reference: Reference, signal: AbortSignal): Promise<Digest>;
+  /** Manifest or index, as it came; see `fetchManifest`. */
+  manifest(reference: Reference, signal: AbortSignal): Promise<FetchedManifest>;
   /** Verified at its end only; see `fetchBlob`. */
   blob(reference: Reference, blob: BlobDescriptor, signal: AbortSignal): AsyncIterable<Uint8Array>;
   /** What the sink has not yet, several at once. `progress` gets bytes. The first failure stops the others. */
@@ -63,6 +65,7 @@ export function createRegistryClient(options: RegistryOptions): RegistryClient {
   return {
     resolve: (reference, platform, signal) => resolveImage(session, reference, platform, signal),
     digest: (reference, signal) => fetchDigest(session, reference, signal),
+    manifest: (reference, signal) => fetchManifest(session, reference, signal),
     blob: (reference, blob, signal) => fetchBlob(session, reference, blob, signal),
     async blobs(reference, blobs, sink, signal, progress) {
       // An image may have one layer twice.

@@ -3,7 +3,7 @@ import {BuildError, quote} from '../../base/errors.js';
 import {formatPlatform} from '../../oci/platform.js';
 import {familiarName, parseReference} from '../../oci/reference.js';
 import type {Plan} from '../../plan/plan.js';
-import type {BuildRequest, NamedContext} from '../driver.js';
+import type {BuildRequest, CacheSpec, NamedContext} from '../driver.js';
 
 /** Name under which the daemon reads the Dockerfile; it shows in the names of steps. */
 export function dockerfileName(plan: Plan): string {
@@ -74,23 +74,11 @@ export function frontendAttributes(
   return attributes;
 }
 
-/** `--cache-from`/`--cache-to`: `type=registry,ref=…`, or a reference alone. */
-export function cacheEntry(text: string): {type: string; attrs: Record<string, string>} {
-  if (!text.includes('=')) return {type: 'registry', attrs: {ref: text}};
-  const attrs = Object.fromEntries(
-    text.split(',').map((pair) => {
-      const at = pair.indexOf('=');
-      if (at <= 0) {
-        throw new BuildError('USAGE', `a cache is given as type=…,key=value, not ${quote(text)}`, {
-          remedy: 'For example --cache-from type=registry,ref=registry.example.org/app:cache.',
-        });
-      }
-      return [pair.slice(0, at).trim(), pair.slice(at + 1)];
-    }),
-  );
-  const {type = 'registry', ...rest} = attrs;
-  return {type, attrs: rest};
-}
+/** As BuildKit's API has it. */
+export const cacheEntry = ({type, attributes}: CacheSpec): {type: string; attrs: Record<string, string>} => ({
+  type,
+  attrs: {...attributes},
+});
 
 function hostEntry(text: string): string {
   const at = text.search(/[:=]/);

@@ -1,19 +1,25 @@
+import {messageOf} from '../../base/errors.js';
 import type {Plan} from '../../plan/plan.js';
 import type {EventSink} from '../../progress/events.js';
+import {createRegistryClient} from '../../registry/client.js';
 import type {Source} from '../../stages/graph.js';
 import {closeStore, openStore} from '../../store/open.js';
 import {recoverKilled} from '../../store/recover.js';
 import {snapshotFs} from '../../store/snapshots.js';
 import type {BuildRequest, BuiltLayer, StepOutcome} from '../driver.js';
+import {createCollector} from './cache/collect.js';
+import {createCacheImports} from './cache/imports.js';
 import {createImageSource} from './images/open-source.js';
 import type {WriteOut} from './outputs/destination.js';
 import {sourceReference} from './images-of-build.js';
 import {createBaseTrees} from './solve/base-trees.js';
 import {createContentKeys} from './solve/content-key.js';
 import {createLookup} from './solve/lookup.js';
-import {solve} from './solve/solver.js';
-import {emptyTree, type Tree} from './solve/tree.js';
-import {finishBuild, stageChain} from './write-outputs.js';
+import {NotCached} from './solve/not-cached.js';
+import {solve, type SolverWork} from './solve/solver.js';
+import {emptyTree, landed, type Tree} from './solve/tree.js';
+import {stageChain} from './stage-chain.js';
+import {finishBuild} from './write-outputs.js';
 
 /** What a build needs of the process it runs in. */
 export interface BuildPlace {
@@ -45,9 +51,18 @@ const trashPatience = {done: 20, failed: 300};
 /** Solves the plan and writes its outputs, in this process. Leaves no mount and no half-made snapshot. */
 export async function runBuild(plan: Plan, request: BuildRequest, place: BuildPlace): Promise<BuildOutcome> {
   const {root, rootless, mayRun, events, signal} = place;
+  // What belongs to other users is read in the namespace only.
+  if (!mayRun && rootless && request.cacheTo.length > 0) throw new NotCached('a cache to be written');
   const store = openStore(root, signal);
   if (mayRun) recoverKilled(store);
   const {credentials, pull} = request;
+  const registry = createRegistryClient({credentials, note: (message) => events.emit({type: 'note', message})});
+  const specs = mayRun && !request.noCache ? request.cacheFrom : [];
+  const imports =
+    specs.length === 0
+      ? undefined
+      : createCacheImports({specs, registry, platform: plan.graph.platform, events, signal});
+  const collected = request.cacheTo.length === 0 ? undefined : createCollector();
   const images = createImageSource({store, events, pull, directory: '/', credentials});
   const resolve = (source: Source) => images.resolve(sourceReference(source, request), plan.graph.platform, signal);
   const bases = createBaseTrees({
@@ -59,20 +74,35 @@ export async function runBuild(plan: Plan, request: BuildRequest, place: BuildPl
     resolve,
   });
   const mounts = mayRun ? (await import('./solve/tree-mounts.js')).createTreeMounts(store, rootless) : undefined;
-  const contents = createContentKeys({store, request, signal, mountTree: mounts?.mount});
+  const contents = createContentKeys({
+    store,
+    request,
+    signal,
+    mountTree: mounts?.mount,
+    imported: imports?.content,
+    ...(collected !== undefined && {selected: collected.selected}),
+  });
   const lookup = createLookup(store, bases, contents, events);
   const runner =
     mounts === undefined
       ? undefined
-      : (await import('./solve/runner.js')).createRunner({store, lookup, contents, mounts, plan, request, place});
+      : (await import('./solve/runner.js')).createRunner({
+          store,
+          lookup,
+          imports,
+          contents,
+          mounts,
+          plan,
+          request,
+          place,
+        });
   let patience = trashPatience.failed;
   try {
-    const solved = await solve(plan, request, runner ?? lookup, events, signal);
-    const tree = solved.trees.get(plan.graph.target) ?? emptyTree;
-    const [first] = stageChain(plan);
-    const from = first?.base;
-    const base = from === undefined || from.kind === 'scratch' ? undefined : (await resolve(from)).config;
-    const image = await finishBuild({store, plan, request, place, tree, base, mountTree: mounts?.mount});
+    const {solved, image} = await solveAndWrite().catch(async (error: unknown) => {
+      await saveCaches(error);
+      throw error;
+    });
+    await writeCaches();
     const stages = new Map<number, readonly string[]>();
     for (const index of request.keepStages) {
       const kept = solved.trees.get(index);
@@ -83,9 +113,39 @@ export async function runBuild(plan: Plan, request: BuildRequest, place: BuildPl
   } finally {
     contents.close();
     mounts?.close();
+    await registry.close();
     if (mayRun) await clearAway(patience);
     await images.close();
     closeStore(store);
+  }
+
+  async function solveAndWrite() {
+    const work: SolverWork = {...(runner ?? lookup), ...(collected !== undefined && {solved: collected.solved})};
+    const solved = await solve(plan, request, work, events, signal);
+    const tree = await landed(solved.trees.get(plan.graph.target) ?? emptyTree);
+    const [first] = stageChain(plan);
+    const from = first?.base;
+    const base = from === undefined || from.kind === 'scratch' ? undefined : (await resolve(from)).config;
+    const inline = collected !== undefined && request.cacheTo.some(({type}) => type === 'inline');
+    const inlineCache = inline ? (await import('./cache/records.js')).inlineCache({store, plan, collected}) : undefined;
+    const image = await finishBuild({store, plan, request, place, tree, base, mountTree: mounts?.mount, inlineCache});
+    return {solved, image};
+  }
+
+  async function writeCaches(): Promise<void> {
+    if (collected === undefined) return;
+    const {exportCaches} = await import('./cache/export.js');
+    const form = {rootless, clamp: undefined, readable: true};
+    await exportCaches(request.cacheTo, {store, plan, form, collected, registry, events, signal});
+  }
+
+  /** What succeeded before a build failed is worth keeping; the failure is the error to tell. */
+  async function saveCaches(failure: unknown): Promise<void> {
+    if (collected === undefined || collected.jobs.length === 0 || failure instanceof NotCached || signal.aborted)
+      return;
+    await writeCaches().catch((error: unknown) => {
+      if (!signal.aborted) events.emit({type: 'warning', message: `the cache is not written: ${messageOf(error)}`});
+    });
   }
 
   async function clearAway(milliseconds: number): Promise<void> {

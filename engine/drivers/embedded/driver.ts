@@ -10,6 +10,8 @@ import {claimSnapshot} from '../../store/snapshots.js';
 import type {BuildRequest, Built, Driver} from '../driver.js';
 import {openUrlContexts} from './url-contexts.js';
 import {type BuildOutcome, runBuild} from './build.js';
+import {checkCaches} from './cache/check-caches.js';
+import {compressionOf} from './layer-blobs.js';
 import {errorOf, type FromExecutor, type ToExecutor, wireRequest} from './protocol.js';
 import {readTree} from './read-tree.js';
 import {readTreeAsUser} from './read-tree-as-user.js';
@@ -38,6 +40,9 @@ export function createEmbeddedDriver(options: EmbeddedDriverOptions): Driver {
       return imageConfigs(options.root, references, request, events, signal);
     },
     async build(plan, request, events, signal) {
+      checkCaches(request.cacheFrom, 'from');
+      checkCaches(request.cacheTo, 'to');
+      for (const spec of request.cacheTo) compressionOf(spec);
       const contexts = await openUrlContexts(request.contexts, plan, signal);
       let outcome: BuildOutcome;
       try {

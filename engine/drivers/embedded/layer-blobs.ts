@@ -19,11 +19,14 @@ export interface LayerCompression {
 const ranges: Readonly<Record<Compression, readonly [number, number]>> = {none: [0, 0], gzip: [0, 9], zstd: [1, 22]};
 
 /** What an output asks for: gzip for a layout, as BuildKit; none for a docker archive, as `docker save`. Throws USAGE. */
-export function compressionOf({type, attributes}: Output): LayerCompression {
+export function compressionOf({
+  type,
+  attributes,
+}: Pick<Output, 'attributes'> & {readonly type: string}): LayerCompression {
   const text = attributes['compression'] ?? (type === 'docker' ? 'none' : 'gzip');
   const name = text === 'uncompressed' ? 'none' : text;
   if (name !== 'none' && name !== 'gzip' && name !== 'zstd') {
-    throw new BuildError('USAGE', `--output has no compression "${text}"`, {
+    throw new BuildError('USAGE', `there is no compression "${text}"`, {
       remedy: 'It is one of gzip, zstd, uncompressed.',
     });
   }
@@ -34,6 +37,11 @@ export function compressionOf({type, attributes}: Output): LayerCompression {
     throw new BuildError('USAGE', `compression-level of ${name} is ${least} to ${most}, not "${given ?? ''}"`);
   }
   return {compression: name, level};
+}
+
+/** Name under which the compressed layer of a snapshot is kept. */
+export function layerVariant({compression, level}: LayerCompression, form: Pick<LayerForm, 'clamp'>): string {
+  return `${compression}${level ?? ''}-${variantOf(form)}`;
 }
 
 /** A layer that outputs can read: those of the base as they are kept, those of steps made and kept once per form. */
@@ -60,7 +68,7 @@ export async function finishedLayer(
     return {diffId, digest: diffId, size, mediaType: layerMediaType('none'), open: () => opened(store, layer, form)};
   }
   const {compression, level} = wanted;
-  const variant = `${compression}${level ?? ''}-${variantOf(form)}`;
+  const variant = layerVariant(wanted, form);
   const known = readSnapshotLayer(store, layer.snapshot, variant);
   if (known !== undefined) return {...known, open: () => readBlob(store, known.digest)};
   const diff = await stepDiffOptions(store, layer, form);

@@ -26,7 +26,7 @@ export function snapshotLayer(store: Store, snapshot: string): StepLayer | undef
 }
 
 /** Name of the form, for what is kept of it. */
-export const variantOf = ({clamp}: LayerForm): string => (clamp === undefined ? 'plain' : `at-${clamp}`);
+export const variantOf = ({clamp}: Pick<LayerForm, 'clamp'>): string => (clamp === undefined ? 'plain' : `at-${clamp}`);
 
 /**
  * The layer of a step as an uncompressed tar, as BuildKit writes it: whole seconds, and of the extended attributes the

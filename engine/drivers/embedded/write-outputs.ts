@@ -6,20 +6,21 @@ import {layerMediaType, mediaTypes} from '../../oci/media-types.js';
 import {formatReference, parseReference, withDefaultTag} from '../../oci/reference.js';
 import {renderImageConfig} from '../../oci/render-config.js';
 import type {Plan} from '../../plan/plan.js';
-import type {Stage} from '../../stages/graph.js';
 import {writeBlob} from '../../store/blobs.js';
 import {chainIdOf, readChain, writeChain} from '../../store/layers.js';
 import type {Store} from '../../store/store.js';
 import {writeTag} from '../../store/tags.js';
 import type {BuildRequest, BuiltLayer, Output} from '../driver.js';
 import type {BuildPlace} from './build.js';
+import {inlineField} from './cache/document.js';
 import {compressionOf, finishedLayer} from './layer-blobs.js';
 import {describeImage} from './outputs/finished-image.js';
 import {type BuiltStage, imageConfigOf, type StepLayer as StepTime} from './outputs/image-config.js';
 import {isStreamed, writeOutputs} from './outputs/write-output.js';
 import {epochOf} from './solve/epoch.js';
 import {NotCached} from './solve/not-cached.js';
-import type {Tree} from './solve/tree.js';
+import type {LandedTree, Tree} from './solve/tree.js';
+import {stageChain} from './stage-chain.js';
 import {type LayerForm, stepDiff} from './step-layers.js';
 
 export interface WrittenImage {
@@ -39,22 +40,13 @@ export interface OutputParts {
   readonly request: BuildRequest;
   readonly place: BuildPlace;
   /** The target's file system. */
-  readonly tree: Tree;
+  readonly tree: LandedTree;
   /** Config of the image that the first of its stages starts from; undefined: scratch. */
   readonly base: ImageConfig | undefined;
   /** Shows a tree as a directory; undefined where this process mounts nothing. */
   readonly mountTree: ((tree: Tree) => Promise<string>) | undefined;
-}
-
-/** The target and the stages below it, the first one first. */
-export function stageChain(plan: Plan): readonly Stage[] {
-  const chain: Stage[] = [];
-  let stage = plan.graph.stages[plan.graph.target];
-  while (stage !== undefined) {
-    chain.unshift(stage);
-    stage = stage.base.kind === 'stage' ? plan.graph.stages[stage.base.index] : undefined;
-  }
-  return chain;
+  /** The cache that the image's configuration holds, of the diff IDs of its layers by step; undefined: none. */
+  readonly inlineCache: ((layers: ReadonlyMap<string, {readonly diffId: Digest}>) => string) | undefined;
 }
 
 /** The image, its tags in the store, and every output of the request. */
@@ -97,7 +89,7 @@ function formOf({rootless, mayRun}: BuildPlace, clamp: number | undefined): Laye
 
 /** Config and layers in the form that the store has, or with every time clamped. */
 async function describe(
-  {store, plan, request, place, tree, base}: OutputParts,
+  {store, plan, request, place, tree, base, inlineCache}: OutputParts,
   clamp: number | undefined,
 ): Promise<Described> {
   const form = formOf(place, clamp);
@@ -122,7 +114,8 @@ async function describe(
     if (clamp === undefined && readChain(store, chainId) === undefined) writeChain(store, chainId, layer.snapshot);
   }
   const chain = stageChain(plan).map((stage): BuiltStage => ({stage, layers: times}));
-  const config = imageConfigOf(chain, base, {labels: request.labels, epoch: epochOf(request)});
+  const made = imageConfigOf(chain, base, {labels: request.labels, epoch: epochOf(request)});
+  const config = inlineCache === undefined ? made : {...made, [inlineField]: inlineCache(times)};
   const configBytes = renderImageConfig(config);
   return {config, configBytes, configDigest: digestOf(configBytes), layers, builtLayers};
 }

@@ -24,7 +24,8 @@ export function classicQuery(plan: Plan, request: BuildRequest, stage: number, d
   for (const host of request.extraHosts) query.append('extrahosts', host);
   if (request.shmSize !== undefined) query.set('shmsize', String(request.shmSize));
   if (request.ulimits.length > 0) query.set('ulimits', JSON.stringify(request.ulimits.map(ulimit)));
-  if (request.cacheFrom.length > 0) query.set('cachefrom', JSON.stringify(request.cacheFrom.map(reference)));
+  if (request.cacheFrom.length > 0)
+    query.set('cachefrom', JSON.stringify(request.cacheFrom.flatMap(({attributes}) => attributes['ref'] ?? [])));
   // The daemon's own platform is not named: some older ones take the parameter for an experiment.
   if (!samePlatform(plan.graph.platform, hostPlatform())) query.set('platform', formatPlatform(plan.graph.platform));
   return query.toString();
@@ -38,10 +39,6 @@ function ulimit(text: string): {readonly Name: string; readonly Soft: number; re
   }
   const [, name = '', soft = '', hard = soft] = match;
   return {Name: name, Soft: Number(soft), Hard: Number(hard)};
-}
-
-function reference(text: string): string {
-  return /(?:^|,)ref=([^,]*)/.exec(text)?.[1] ?? text;
 }
 
 /** Credentials for the hosts of the base images, each under its own host, as the daemon wants them in a header. */

@@ -13,7 +13,7 @@ import {
   parseLayoutIndex,
   selectFromLayout,
 } from '../../../oci/layout.js';
-import {manifestLimit} from '../../../oci/manifest.js';
+import {type Descriptor, manifestLimit} from '../../../oci/manifest.js';
 import type {Platform} from '../../../oci/platform.js';
 import {type BlobReader, imageFromBlobs} from './from-blobs.js';
 import type {ResolvedImage} from './image-source.js';
@@ -39,15 +39,21 @@ export async function imageFromLayout(
   platform: Platform,
   signal: AbortSignal,
 ): Promise<ResolvedImage> {
-  const blobs = directoryBlobs(path);
-  checkLayoutFile(await readWhole(join(path, layoutFile), 4096, signal));
-  const index = parseLayoutIndex(await readWhole(join(path, indexFile), manifestLimit, signal));
-  const descriptor = selectFromLayout(index, selector, path);
+  const blobs = layoutBlobs(path);
+  const descriptor = await layoutEntry(path, selector, signal);
   const name = `oci-layout://${path}${selector.tag === undefined ? '' : `:${selector.tag}`}`;
   return imageFromBlobs(blobs, descriptor, platform, name, signal);
 }
 
-function directoryBlobs(path: string): BlobReader {
+/** What the index of a layout names. Rejects with NOT_FOUND or OCI_INVALID. */
+export async function layoutEntry(path: string, selector: LayoutSelector, signal: AbortSignal): Promise<Descriptor> {
+  checkLayoutFile(await readWhole(join(path, layoutFile), 4096, signal));
+  const index = parseLayoutIndex(await readWhole(join(path, indexFile), manifestLimit, signal));
+  return selectFromLayout(index, selector, path);
+}
+
+/** The blobs of a layout in a directory. */
+export function layoutBlobs(path: string): BlobReader {
   return {
     bytes: (digest, most, signal) => readWhole(join(path, blobPath(digest)), most, signal),
     open: (digest, signal) => stream(path, digest, signal),

@@ -11,7 +11,7 @@ import {
   renderLayoutIndex,
 } from '../../../oci/layout.js';
 import type {Descriptor} from '../../../oci/manifest.js';
-import {imageBlobs, layoutNames} from './archive.js';
+import {imageBlobs, type LayoutFile, layoutNames} from './archive.js';
 import {writeFailure, writeFileWhole} from './destination.js';
 import type {DescribedImage} from './finished-image.js';
 
@@ -22,18 +22,27 @@ const refName = 'org.opencontainers.image.ref.name';
  * index is written last: what it names is complete. Rejects with OCI_INVALID where the index that is there is none.
  */
 export async function writeLayoutDirectory(image: DescribedImage, path: string, signal: AbortSignal): Promise<void> {
+  await writeLayout(path, imageBlobs(image), layoutEntries(image.descriptor, layoutNames(image.tags)), signal);
+}
+
+/** Blobs and what the index names of them; as `writeLayoutDirectory`. */
+export async function writeLayout(
+  path: string,
+  blobs: readonly LayoutFile[],
+  entries: readonly Descriptor[],
+  signal: AbortSignal,
+): Promise<void> {
   try {
     await mkdir(join(path, 'blobs/sha256'), {recursive: true});
   } catch (error) {
     throw writeFailure(path, error);
   }
-  for (const blob of imageBlobs(image)) {
+  for (const blob of blobs) {
     const file = join(path, blob.name);
     const there = await stat(file).catch(() => undefined);
     if (there?.isFile() === true && there.size === blob.size) continue;
     await writeFileWhole(file, blob.open(signal), signal);
   }
-  const entries = layoutEntries(image.descriptor, layoutNames(image.tags));
   const others = (await readIndex(path)).filter((old) => !entries.some((entry) => replaces(entry, old)));
   signal.throwIfAborted();
   try {

@@ -36,9 +36,14 @@ export interface ContentKeyParts {
   readonly signal: AbortSignal;
   /** Shows a tree as a directory; undefined: this process does not, and what it does not know is `NotCached`. */
   readonly mountTree: ((tree: Tree) => Promise<string>) | undefined;
+  /** What imported caches know of a selection; undefined where there are none. */
+  readonly imported?: ((key: string) => Promise<string | undefined>) | undefined;
+  /** Told of every selection of another stage or image: its key, and the digest of what was selected. */
+  readonly selected?: (key: string, digest: string) => void;
 }
 
-export function createContentKeys({store, request, signal, mountTree}: ContentKeyParts): ContentKeys {
+export function createContentKeys(given: ContentKeyParts): ContentKeys {
+  const {store, request, signal, mountTree} = given;
   const fetchedOf = new Map<Operation, readonly Fetched[]>();
   const closers: (() => void)[] = [];
   return {
@@ -57,8 +62,13 @@ export function createContentKeys({store, request, signal, mountTree}: ContentKe
       const key = createHash('sha256')
         .update(canonicalJson([tree.key, [...operation.sources], [...operation.excludes], operation.parents]))
         .digest('hex');
-      const known = readContent(store, key);
-      if (known !== undefined) return part(known);
+      const here = readContent(store, key);
+      const known = here ?? (await given.imported?.(key));
+      if (known !== undefined) {
+        if (here === undefined) writeContent(store, key, known);
+        given.selected?.(key, known);
+        return part(known);
+      }
       if (mountTree === undefined) throw new NotCached('content of another stage');
       const root = await mountTree(tree);
       const digests = await sourceDigests(
@@ -69,6 +79,7 @@ export function createContentKeys({store, request, signal, mountTree}: ContentKe
       );
       const digest = await listed(digests);
       writeContent(store, key, digest);
+      given.selected?.(key, digest);
       return part(digest);
     },
     close() {

@@ -1,13 +1,13 @@
 import {createHash} from 'node:crypto';
 import type {EventSink} from '../../../progress/events.js';
 import type {Source} from '../../../stages/graph.js';
-import {claimStep} from '../../../store/records.js';
+import {claimStep, readRecord} from '../../../store/records.js';
 import {layerParts} from '../../../store/snapshots.js';
 import type {Store} from '../../../store/store.js';
 import type {BaseTrees} from './base-trees.js';
 import type {ContentKeys} from './content-key.js';
 import {NotCached} from './not-cached.js';
-import type {Result, SolverWork, StepJob} from './solver.js';
+import type {DeferredResult, Result, SolverWork, StepJob} from './solver.js';
 
 /** Name of a part that tells a run that was asked for by `--no-cache` from the one before. */
 export const generation = 'setting run';
@@ -21,6 +21,8 @@ export interface Lookup extends SolverWork {
   readonly bases: BaseTrees;
   /** The stored result of a step; undefined where it must run. */
   find(job: StepJob): Result | undefined;
+  /** A step that an imported cache knew and whose files were never wanted; `land` brings them. */
+  known(job: StepJob, land: () => Promise<Result>): DeferredResult | undefined;
 }
 
 /** Finds what is in the store. Loads no native module and changes nothing but times of last use. */
@@ -31,15 +33,26 @@ export function createLookup(store: Store, bases: BaseTrees, contents: ContentKe
     const {snapshot, created, parts: of} = claimed.record;
     const parts = layerParts(store, snapshot);
     if (parts === undefined) return undefined;
-    return {key: keyOfRun(job.key, of[generation]), snapshot, parts, cached: true, seconds: 0, created};
+    const run = of[generation];
+    const key = keyOfRun(job.key, run);
+    return {key, snapshot, parts, cached: true, seconds: 0, created, ...(typeof run === 'string' && {run})};
+  };
+  const known = (job: StepJob, land: () => Promise<Result>): DeferredResult | undefined => {
+    const record = readRecord(store, job.key);
+    if (record === undefined || record.snapshot !== null) return undefined;
+    const run = record.parts[generation];
+    const key = keyOfRun(job.key, run);
+    const {created} = record;
+    return {key, created, imported: undefined, land, prefetch: () => undefined, ...(typeof run === 'string' && {run})};
   };
   return {
     bases,
     find,
+    known,
     source: (source: Source) => bases.tree(source),
     contentParts: (...what) => contents.of(...what),
     result(job) {
-      const found = find(job);
+      const found = find(job) ?? known(job, () => Promise.reject(new NotCached(job.step.name)));
       if (found === undefined) return Promise.reject(new NotCached(job.step.name));
       events.emit({type: 'step-cached', step: job.step.id, name: job.step.name, planStep: job.step.id});
       return Promise.resolve(found);

@@ -1,20 +1,25 @@
 import {availableParallelism} from 'node:os';
 import {createLimiter} from '../../../base/concurrency.js';
 import {BuildError} from '../../../base/errors.js';
-import {canonicalJson, type KeyPart} from '../../../plan/cache-key.js';
 import {withLock} from '../../../store/locks.js';
 import {writeRecord} from '../../../store/records.js';
 import {NotAChange} from '../files/not-a-change.js';
 import type {CopyReuse} from '../files/reuse.js';
+import type {CacheImports} from '../cache/imports.js';
+import {findDeferred} from './deferred.js';
 import {timeOf} from './epoch.js';
 import {whyFailed} from './full-disk.js';
 import {generation, keyOfRun, type Lookup} from './lookup.js';
 import {makeSnapshot} from './make-snapshot.js';
 import {perform, type PerformTools} from './perform.js';
-import type {Result, SolverWork, StepJob} from './solver.js';
+import {identityOf, recordedParts} from './recorded.js';
+import type {DeferredResult, Result, SolverWork, StepJob} from './solver.js';
+import {isDeferred} from './tree.js';
 
 export interface RunnerParts extends PerformTools {
   readonly lookup: Lookup;
+  /** Caches of `--cache-from`; undefined where there are none. */
+  readonly imports: CacheImports | undefined;
 }
 
 /** Runs steps, each over an overlay of what it starts from; what it leaves becomes a snapshot of the store. */
@@ -22,7 +27,7 @@ export function createRunner(parts: RunnerParts): SolverWork {
   const {store, lookup, request, place, mounts} = parts;
   const limiter = createLimiter(request.jobs ?? Math.max(2, availableParallelism()));
   const {events, rootless} = place;
-  const running = new Map<string, Promise<Result>>();
+  const running = new Map<string, Promise<Result | DeferredResult>>();
 
   return {
     ...lookup,
@@ -38,7 +43,7 @@ export function createRunner(parts: RunnerParts): SolverWork {
     return request.noCache || request.noCacheFilter.some((name) => name.toLowerCase() === stage.name);
   }
 
-  async function resultOf(job: StepJob, signal: AbortSignal): Promise<Result> {
+  async function resultOf(job: StepJob, signal: AbortSignal): Promise<Result | DeferredResult> {
     const {step} = job;
     const fresh = isFresh(job);
     const cached = (): Result | undefined => {
@@ -49,8 +54,15 @@ export function createRunner(parts: RunnerParts): SolverWork {
     // Without the signal: who gave up would free the lock, and end the executor, while the step still cleans up.
     return (
       cached() ??
-      withLock(store, `step-${job.key}`, signal, async () => cached() ?? limiter.run(() => run(job, signal)))
+      (fresh ? undefined : await findDeferred({...parts, runNow}, job, signal)) ??
+      withLock(store, `step-${job.key}`, signal, async () => cached() ?? (await runNow(job, signal)))
     );
+  }
+
+  /** What the step reads lands first: what waits for a place must not hold one. */
+  async function runNow(job: StepJob, signal: AbortSignal): Promise<Result> {
+    for (const tree of [job.parent, ...job.inputs.values()]) if (isDeferred(tree)) await tree.chain();
+    return limiter.run(() => run(job, signal));
   }
 
   /** Snapshots that are the step's layer, bottom first. */
@@ -123,6 +135,7 @@ export function createRunner(parts: RunnerParts): SolverWork {
         cached: false,
         seconds,
         created,
+        ...(again && {run: snapshot}),
       };
     } catch (error) {
       const seconds = (performance.now() - started) / 1000;
@@ -131,13 +144,4 @@ export function createRunner(parts: RunnerParts): SolverWork {
       throw error;
     }
   }
-}
-
-const identityOf = ({stage, step}: StepJob): string => `${stage.label}\0${step.id}`;
-
-/** As the record keeps them: a text for each part, by kind and name. */
-function recordedParts(parts: readonly KeyPart[]): Readonly<Record<string, string>> {
-  return Object.fromEntries(
-    parts.map(({kind, name, value}) => [`${kind} ${name}`, typeof value === 'string' ? value : canonicalJson(value)]),
-  );
 }

@@ -4,9 +4,10 @@ import {cacheKey, type KeyPart} from '../../../plan/cache-key.js';
 import type {Plan} from '../../../plan/plan.js';
 import type {Mount, Operation, Source, Stage, StageStep} from '../../../stages/graph.js';
 import type {BuildRequest, StepOutcome} from '../../driver.js';
+import type {ImportedStep} from '../cache/imports.js';
 import {copyOf} from './content-key.js';
 import {partsOf} from './step-parts.js';
-import {emptyTree, type Tree} from './tree.js';
+import {type DeferredLayer, emptyTree, type StepLayer, type Tree} from './tree.js';
 
 /** What a step made. */
 export interface Result {
@@ -19,6 +20,17 @@ export interface Result {
   readonly seconds: number;
   /** When the step that made it ended, ISO 8601. */
   readonly created: string;
+  /** What tells it from what an earlier run of the same step left, where `--no-cache` asked for another. */
+  readonly run?: string | undefined;
+}
+
+/** A result that is known to be there, here or in an imported cache, while its files are not here. */
+export interface DeferredResult extends Pick<Result, 'key' | 'run' | 'created'> {
+  /** Undefined: no cache has its files, it runs again where they are wanted. */
+  readonly imported: ImportedStep | undefined;
+  /** Brings the files, or where that fails runs the step. Idempotent. */
+  land(): Promise<Result>;
+  prefetch(): void;
 }
 
 /** A step of the Dockerfile, or the files of a directory that FROM names. */
@@ -46,8 +58,10 @@ export interface SolverWork {
     mount: Mount | undefined,
     tree: Tree | undefined,
   ): Promise<readonly KeyPart[]>;
-  /** The step's result, out of the store or by running it. */
-  result(job: StepJob, signal: AbortSignal): Promise<Result>;
+  /** The step's result, out of the store or an imported cache, or by running it. */
+  result(job: StepJob, signal: AbortSignal): Promise<Result | DeferredResult>;
+  /** Told of every result. */
+  solved?(job: StepJob, result: Result | DeferredResult, layer: StepLayer | DeferredLayer): void;
 }
 
 export interface Solved {
@@ -163,17 +177,44 @@ export async function solve(
     const parts: readonly KeyPart[] = [...found, {kind: 'input', name: 'before', value: parent.key}];
     const key = cacheKey(parts);
     events.emit({type: 'step-key', step: step.id, key, parts});
-    const result = await work.result({stage, step, key, parts, parent, inputs}, either);
-    const {cached, seconds, snapshot, parts: snapshots, created} = result;
-    steps.push({step: step.id, name: step.name, stage: stage.label, line: step.line, cached, seconds});
+    const job = {stage, step, key, parts, parent, inputs};
+    const result = await work.result(job, either);
+    const layer = layerOf(job, result);
+    work.solved?.(job, result, layer);
     return {
       key: result.key,
-      layers: [
-        ...parent.layers,
-        {kind: 'step', step: step.id, created, snapshot, parts: snapshots, below: parent.chain},
-      ],
-      chain: async () => [...(await parent.chain()), ...snapshots],
+      layers: [...parent.layers, layer],
+      chain: async () => {
+        // What lies below is fetched meanwhile, bottom or top.
+        if (layer.kind === 'deferred') layer.prefetch();
+        const below = await parent.chain();
+        return [...below, ...(layer.kind === 'deferred' ? await layer.land() : layer).parts];
+      },
     };
+  }
+
+  function layerOf({stage, step, parent}: StepJob, result: Result | DeferredResult): StepLayer | DeferredLayer {
+    const outcome = {step: step.id, name: step.name, stage: stage.label, line: step.line};
+    const stepLayer = ({created, snapshot, parts}: Result): StepLayer => ({
+      kind: 'step',
+      step: step.id,
+      created,
+      snapshot,
+      parts,
+      below: parent.chain,
+    });
+    if ('snapshot' in result) {
+      steps.push({...outcome, cached: result.cached, seconds: result.seconds});
+      return stepLayer(result);
+    }
+    const place = steps.push({...outcome, cached: true, seconds: 0}) - 1;
+    let here: StepLayer | undefined;
+    const land = async (): Promise<StepLayer> => {
+      const made = await at(step.range, () => result.land());
+      steps[place] = {...outcome, cached: made.cached, seconds: made.seconds};
+      return (here = stepLayer(made));
+    };
+    return {kind: 'deferred', step: step.id, prefetch: () => result.prefetch(), land, here: () => here};
   }
 
   /** `FROM` a named context that is a directory: a COPY of all of it. */

@@ -27,13 +27,41 @@ export interface StepLayer {
 
 export type TreeLayer = BaseLayer | StepLayer;
 
+/** What a step added elsewhere, found in an imported cache: it comes here when its files are wanted. */
+export interface DeferredLayer {
+  readonly kind: 'deferred';
+  /** Id of the step in its stage. */
+  readonly step: string;
+  /** Brings it, or where that fails runs the step. Idempotent. */
+  readonly land: () => Promise<StepLayer>;
+  /** What has landed. */
+  readonly here: () => StepLayer | undefined;
+  /** Begins to fetch what `land` will want. */
+  readonly prefetch: () => void;
+}
+
 /** A file system: what a base or a step left. */
 export interface Tree {
   /** Key of all that made it. */
   readonly key: string;
-  readonly layers: readonly TreeLayer[];
-  /** Ids of its snapshots, bottom first. Base layers that were never unpacked are unpacked now. */
+  readonly layers: readonly (TreeLayer | DeferredLayer)[];
+  /** Ids of its snapshots, bottom first. Base layers that were never unpacked are unpacked now, deferred ones land. */
   readonly chain: () => Promise<readonly string[]>;
 }
 
-export const emptyTree: Tree = {key: 'scratch', layers: [], chain: () => Promise.resolve([])};
+/** A tree of which every layer is here. */
+export interface LandedTree extends Tree {
+  readonly layers: readonly TreeLayer[];
+}
+
+export const isDeferred = ({layers}: Tree): boolean => layers.some(({kind}) => kind === 'deferred');
+
+/** The tree with all that was deferred. Rejects as `land` does. */
+export async function landed(tree: Tree): Promise<LandedTree> {
+  for (const layer of tree.layers) if (layer.kind === 'deferred') layer.prefetch();
+  const layers: TreeLayer[] = [];
+  for (const layer of tree.layers) layers.push(layer.kind === 'deferred' ? await layer.land() : layer);
+  return {...tree, layers};
+}
+
+export const emptyTree: LandedTree = {key: 'scratch', layers: [], chain: () => Promise.resolve([])};

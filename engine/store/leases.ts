@@ -87,7 +87,7 @@ function append(store: Store, text: string): void {
  * those that load the native module anyway.
  */
 export function lockLease(store: Store): void {
-  if (store.held.locked) return;
+  if (store.held.locked || store.held.shared) return;
   ensureLease(store);
   if (!syscalls().lock(store.held.descriptor ?? -1, 'exclusive', false)) return;
   store.held.locked = true;
@@ -99,7 +99,7 @@ export function lockLease(store: Store): void {
   }
 }
 
-/** Gives up the claims. Idempotent. */
+/** Gives up the claims. Idempotent; a store that another thread shares leaves the lease to its owner. */
 export function endLease(store: Store): void {
   const {held} = store;
   if (held.descriptor === undefined) return;
@@ -108,7 +108,7 @@ export function endLease(store: Store): void {
   held.claimed.clear();
   held.snapshots.clear();
   held.locked = false;
-  removeLease(store.root, store.lease);
+  if (!held.shared) removeLease(store.root, store.lease);
   closeSync(descriptor);
 }
 

@@ -9,7 +9,7 @@ import {newStore, type Store} from './store.js';
  */
 export function openStore(root: string, signal: AbortSignal): Store {
   signal.throwIfAborted();
-  const store = newStore(resolve(root), newLease(), signal);
+  const store = newStore(resolve(root), newLease(), signal, false);
   recoverIfNeeded(store);
   return store;
 }

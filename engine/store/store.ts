@@ -1,10 +1,10 @@
 import {join} from 'node:path';
 import {makeDirectory, randomName} from './files.js';
-import {ensureLease, type Lease} from './leases.js';
+import {ensureLease, type Lease, parseLease} from './leases.js';
 
 /**
  * The embedded engine's storage in one directory, shared by any number of processes. Every function of this room that
- * takes a `Store` may be called from the thread that opened it.
+ * takes a `Store` may be called from the thread that opened or attached it.
  */
 export interface Store {
   /** Absolute. */
@@ -20,10 +20,18 @@ export interface Held {
   /** The lease's file; undefined until something is claimed. */
   descriptor: number | undefined;
   locked: boolean;
+  /** The lease belongs to another thread. */
+  readonly shared: boolean;
   readonly claimed: Set<string>;
   readonly directories: Set<string>;
   /** Snapshots that were found after they had been claimed, themselves or through another, with their parents. */
   readonly snapshots: Map<string, readonly string[]>;
+}
+
+/** What a worker thread needs to use the same store; plain data. */
+export interface SharedStore {
+  readonly root: string;
+  readonly lease: string;
 }
 
 export type Room =
@@ -40,8 +48,21 @@ export type Room =
   | 'mounts'
   | 'contents';
 
+/** For the worker threads of this process; the store must stay open as long as they use it. */
+export function shareStore(store: Store): SharedStore {
+  ensureLease(store);
+  return {root: store.root, lease: store.lease.name};
+}
+
+/** In a worker thread. `closeStore` when it is done. */
+export function attachStore(shared: SharedStore, signal: AbortSignal): Store {
+  const lease = parseLease(shared.lease);
+  if (lease === undefined) throw new Error(`not a lease: ${shared.lease}`);
+  return newStore(shared.root, lease, signal, true);
+}
+
 /** Nothing is read or written. */
-export function newStore(root: string, lease: Lease, signal: AbortSignal): Store {
+export function newStore(root: string, lease: Lease, signal: AbortSignal, shared: boolean): Store {
   return {
     root,
     signal,
@@ -49,6 +70,7 @@ export function newStore(root: string, lease: Lease, signal: AbortSignal): Store
     held: {
       descriptor: undefined,
       locked: false,
+      shared,
       claimed: new Set(),
       directories: new Set(),
       snapshots: new Map(),

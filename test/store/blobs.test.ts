@@ -1,10 +1,13 @@
 import {writeFileSync} from 'node:fs';
+import {once} from 'node:events';
+import {Worker} from 'node:worker_threads';
 import test from 'ava';
 import fc from 'fast-check';
 import {digestOf} from '../../engine/oci/digest.js';
 import {openBlobWriter} from '../../engine/store/blob-writer.js';
 import {blobPath, hasBlob, readBlob, readBlobBytes, writeBlob} from '../../engine/store/blobs.js';
 import {openStore} from '../../engine/store/open.js';
+import {shareStore} from '../../engine/store/store.js';
 import {temporaryDirectory} from '../helpers/temporary.js';
 import {chunks, filesBelow, testStore} from './stores.js';
 
@@ -129,4 +132,23 @@ test('a discarded writer leaves nothing, and a finished one its blob', (t) => {
   writer.finish();
   writer.discard();
   t.true(hasBlob(store, digestOf('')));
+});
+
+test('a worker thread writes under the lease of its process', async (t) => {
+  const store = testStore(t);
+  const code = `
+    const {workerData, parentPort} = require('node:worker_threads');
+    Promise.all(['store', 'blob-writer', 'open'].map((name) => import(workerData.base + name + '.js'))).then(([s, b, o]) => {
+      const store = s.attachStore(workerData.shared, new AbortController().signal);
+      const writer = b.openBlobWriter(store);
+      writer.write(Buffer.from('from a worker'));
+      parentPort.postMessage(writer.finish());
+      o.closeStore(store);
+    });`;
+  const base = new URL('../../engine/store/', import.meta.url).href;
+  const worker = new Worker(code, {eval: true, workerData: {base, shared: shareStore(store)}});
+  const [blob] = (await once(worker, 'message')) as [unknown];
+  t.deepEqual(blob, {digest: digestOf('from a worker'), size: 13});
+  await once(worker, 'exit');
+  t.true(filesBelow(store.root).includes(`leases/${store.lease.name}`));
 });

@@ -19,6 +19,8 @@ import {NotCached} from './solve/not-cached.js';
 import {solve, type SolverWork} from './solve/solver.js';
 import {emptyTree, landed, type Tree} from './solve/tree.js';
 import {stageChain} from './stage-chain.js';
+import {createMadeLayers} from './made-layers.js';
+import {wantedLayers} from './wanted-layers.js';
 import {finishBuild} from './write-outputs.js';
 
 /** What a build needs of the process it runs in. */
@@ -96,6 +98,7 @@ export async function runBuild(plan: Plan, request: BuildRequest, place: BuildPl
           request,
           place,
         });
+  const made = createMadeLayers(store, signal);
   let patience = trashPatience.failed;
   try {
     const {solved, image} = await solveAndWrite().catch(async (error: unknown) => {
@@ -111,6 +114,7 @@ export async function runBuild(plan: Plan, request: BuildRequest, place: BuildPl
     patience = trashPatience.done;
     return {...image, steps: solved.steps, stages};
   } finally {
+    await made.close();
     contents.close();
     mounts?.close();
     await registry.close();
@@ -120,7 +124,17 @@ export async function runBuild(plan: Plan, request: BuildRequest, place: BuildPl
   }
 
   async function solveAndWrite() {
-    const work: SolverWork = {...(runner ?? lookup), ...(collected !== undefined && {solved: collected.solved})};
+    const wanted = wantedLayers(request, place);
+    const ofImage = new Set(stageChain(plan).map(({index}) => index));
+    const work: SolverWork = {
+      ...(runner ?? lookup),
+      solved(job, result, layer) {
+        collected?.solved(job, result, layer);
+        if (runner === undefined || layer.kind !== 'step' || !ofImage.has(job.stage.index)) return;
+        // What outputs want of it is made while the next steps run.
+        for (const each of wanted) made.begin(layer, each);
+      },
+    };
     const solved = await solve(plan, request, work, events, signal);
     const tree = await landed(solved.trees.get(plan.graph.target) ?? emptyTree);
     const [first] = stageChain(plan);
@@ -128,7 +142,8 @@ export async function runBuild(plan: Plan, request: BuildRequest, place: BuildPl
     const base = from === undefined || from.kind === 'scratch' ? undefined : (await resolve(from)).config;
     const inline = collected !== undefined && request.cacheTo.some(({type}) => type === 'inline');
     const inlineCache = inline ? (await import('./cache/records.js')).inlineCache({store, plan, collected}) : undefined;
-    const image = await finishBuild({store, plan, request, place, tree, base, mountTree: mounts?.mount, inlineCache});
+    const {mount: mountTree} = mounts ?? {mount: undefined};
+    const image = await finishBuild({store, made, plan, request, place, tree, base, mountTree, inlineCache});
     return {solved, image};
   }
 
@@ -136,7 +151,7 @@ export async function runBuild(plan: Plan, request: BuildRequest, place: BuildPl
     if (collected === undefined) return;
     const {exportCaches} = await import('./cache/export.js');
     const form = {rootless, clamp: undefined, readable: true};
-    await exportCaches(request.cacheTo, {store, plan, form, collected, registry, events, signal});
+    await exportCaches(request.cacheTo, {store, made, plan, form, collected, registry, events, signal});
   }
 
   /** What succeeded before a build failed is worth keeping; the failure is the error to tell. */

@@ -1,14 +1,13 @@
 import {BuildError} from '../../base/errors.js';
 import {type Compression, layerCompression, layerMediaType} from '../../oci/media-types.js';
-import {commitLayer} from '../../snapshot/commit.js';
 import {claimBlob, readBlob} from '../../store/blobs.js';
 import {readChain} from '../../store/layers.js';
-import {readSnapshotLayer, writeSnapshotLayer} from '../../store/snapshots.js';
 import type {Store} from '../../store/store.js';
 import type {Output} from '../driver.js';
+import type {BlobCompression, MadeLayers} from './made-layers.js';
 import type {FinishedLayer} from './outputs/finished-image.js';
 import type {BaseLayer, StepLayer, TreeLayer} from './solve/tree.js';
-import {type LayerForm, stepDiff, snapshotLayer, stepDiffOptions, stepTar, variantOf} from './step-layers.js';
+import {type LayerForm, snapshotLayer, stepTar, variantOf} from './step-layers.js';
 
 /** `compression=` and `compression-level=` of an output. */
 export interface LayerCompression {
@@ -46,36 +45,36 @@ export function layerVariant({compression, level}: LayerCompression, form: Pick<
 
 /** A layer that outputs can read: those of the base as they are kept, those of steps made and kept once per form. */
 export async function finishedLayer(
-  store: Store,
+  layers: MadeLayers,
   layer: TreeLayer,
   form: LayerForm,
   wanted: LayerCompression,
   signal: AbortSignal,
 ): Promise<FinishedLayer> {
+  const {store} = layers;
   if (layer.kind === 'base') {
     const {image, layer: stored} = layer;
     const own = ownLayer(store, layer);
     if (own !== undefined) {
       const plain = {...form, clamp: undefined};
-      const {diffId} = await stepDiff(store, own, plain, signal);
-      if (diffId === stored.diffId) return finishedLayer(store, own, plain, wanted, signal);
+      const {diffId} = await layers.diff(own, plain);
+      if (diffId === stored.diffId) return finishedLayer(layers, own, plain, wanted, signal);
     }
     await image.fetch(signal, [stored]);
     return {...stored, open: (abort) => image.open(stored, abort)};
   }
-  if (wanted.compression === 'none') {
-    const {diffId, size} = await stepDiff(store, layer, form, signal);
+  const blob = blobCompression(wanted);
+  if (blob === undefined) {
+    const {diffId, size} = await layers.diff(layer, form);
     return {diffId, digest: diffId, size, mediaType: layerMediaType('none'), open: () => opened(store, layer, form)};
   }
-  const {compression, level} = wanted;
-  const variant = layerVariant(wanted, form);
-  const known = readSnapshotLayer(store, layer.snapshot, variant);
-  if (known !== undefined) return {...known, open: () => readBlob(store, known.digest)};
-  const diff = await stepDiffOptions(store, layer, form);
-  const made = await commitLayer({store, diff, compression, ...(level !== undefined && {level})}, signal);
-  const {mediaType, digest, size} = made.descriptor;
-  writeSnapshotLayer(store, layer.snapshot, variant, {diffId: made.diffId, mediaType, digest, size});
-  return {diffId: made.diffId, mediaType, digest, size, open: () => readBlob(store, digest)};
+  const made = await layers.blob(layer, form, blob);
+  return {...made, open: () => readBlob(store, made.digest)};
+}
+
+/** Undefined where the layer is written as it is. */
+export function blobCompression({compression, level}: LayerCompression): BlobCompression | undefined {
+  return compression === 'none' ? undefined : {compression, level};
 }
 
 /** A layer that an earlier build made, of which the store has the files and no blob. */

@@ -1,8 +1,5 @@
 import {lstatSync} from 'node:fs';
-import {setImmediate} from 'node:timers/promises';
-import {createHasher} from '../../oci/digest.js';
 import {type DiffOptions, layerTar} from '../../snapshot/diff.js';
-import {readSnapshotDiff, type SnapshotDiff, writeSnapshotDiff} from '../../store/snapshot-diff.js';
 import {layerParts, snapshotChain, snapshotFs} from '../../store/snapshots.js';
 import type {Store} from '../../store/store.js';
 import {NotCached} from './solve/not-cached.js';
@@ -59,25 +56,4 @@ export async function stepDiffOptions(store: Store, layer: StepLayer, form: Laye
 function ownerOf(directory: string): {mode: number; uid: number; gid: number} {
   const {mode, uid, gid} = lstatSync(directory);
   return {mode: mode & 0o7777, uid, gid};
-}
-
-/** Digest and size of the layer of a step; read from its files once. */
-export async function stepDiff(
-  store: Store,
-  layer: StepLayer,
-  form: LayerForm,
-  signal: AbortSignal,
-): Promise<SnapshotDiff> {
-  const variant = variantOf(form);
-  const known = readSnapshotDiff(store, layer.snapshot, variant);
-  if (known !== undefined) return known;
-  const hasher = createHasher();
-  for (const chunk of await stepTar(store, layer, form)) {
-    signal.throwIfAborted();
-    hasher.update(chunk);
-    await setImmediate();
-  }
-  const diff = {diffId: hasher.digest(), size: hasher.size};
-  writeSnapshotDiff(store, layer.snapshot, variant, diff);
-  return diff;
 }

@@ -1,4 +1,3 @@
-import {BuildError} from '../../base/errors.js';
 import type {ImageConfig} from '../../oci/config.js';
 import {type Digest, digestOf} from '../../oci/digest.js';
 import {renderManifest} from '../../oci/manifest.js';
@@ -14,17 +13,19 @@ import type {BuildRequest, BuiltLayer, Output} from '../driver.js';
 import type {BuildPlace} from './build.js';
 import {inlineField} from './cache/document.js';
 import {compressionOf, finishedLayer} from './layer-blobs.js';
+import type {MadeLayers} from './made-layers.js';
 import {describeImage} from './outputs/finished-image.js';
 import {type BuiltStage, imageConfigOf, type StepLayer as StepTime} from './outputs/image-config.js';
-import {isStreamed, writeOutputs} from './outputs/write-output.js';
+import {writeOutputs} from './outputs/write-output.js';
 import {epochOf} from './solve/epoch.js';
 import {NotCached} from './solve/not-cached.js';
 import type {LandedTree, Tree} from './solve/tree.js';
 import {stageChain} from './stage-chain.js';
-import {type LayerForm, stepDiff} from './step-layers.js';
+import {clampOf, formOf, hasLayers, wantedLayers, wantsImage} from './wanted-layers.js';
 
 export interface WrittenImage {
-  readonly configDigest: Digest;
+  /** Undefined where no output is made of layers: the files alone have none. */
+  readonly configDigest: Digest | undefined;
   /** Undefined where only the store has the image: its layers are not compressed before somebody wants them. */
   readonly manifestDigest: Digest | undefined;
 }
@@ -36,6 +37,7 @@ export interface FinishedBuild extends WrittenImage {
 
 export interface OutputParts {
   readonly store: Store;
+  readonly made: MadeLayers;
   readonly plan: Plan;
   readonly request: BuildRequest;
   readonly place: BuildPlace;
@@ -51,27 +53,27 @@ export interface OutputParts {
 
 /** The image, its tags in the store, and every output of the request. */
 export async function finishBuild(parts: OutputParts): Promise<FinishedBuild> {
-  const {request} = parts;
-  const plain = await describe(parts, undefined);
+  const {request, place, tree, made, mountTree} = parts;
   const others = request.outputs.filter(({type}) => type !== 'image');
+  // Before anything is written: another process would write it again.
+  if (mountTree === undefined && others.some(({type}) => !hasLayers(type))) throw new NotCached('a root file system');
+  for (const wanted of wantedLayers(request, place)) {
+    for (const layer of tree.layers) if (layer.kind === 'step') made.begin(layer, wanted);
+  }
+  if (!wantsImage(request)) {
+    const [first] = await writeOthers(parts, others);
+    return first ?? {configDigest: undefined, manifestDigest: undefined, layers: []};
+  }
   const named = request.outputs.flatMap(({type, attributes}) =>
     type === 'image' ? (attributes['name'] ?? '').split(',').filter((name) => name !== '') : [],
   );
-  if (others.length === request.outputs.length && others.length > 0) {
-    const [first] = await writeOthers(parts, others);
-    const image = first ?? {configDigest: plain.configDigest, manifestDigest: undefined};
-    return {...image, layers: plain.builtLayers};
-  }
+  const plain = await describe(parts, undefined);
   const tags = [...request.tags, ...named];
   if (tags.length > 0) await tagImage(parts, plain, tags);
   const written = await writeOthers(parts, others);
   // With rewritten times it is the manifest of another image.
   const same = written.find(({configDigest}) => configDigest === plain.configDigest);
-  return {
-    configDigest: plain.configDigest,
-    manifestDigest: same?.manifestDigest,
-    layers: plain.builtLayers,
-  };
+  return {configDigest: plain.configDigest, manifestDigest: same?.manifestDigest, layers: plain.builtLayers};
 }
 
 interface Described {
@@ -82,14 +84,9 @@ interface Described {
   readonly builtLayers: readonly BuiltLayer[];
 }
 
-/** The files of other ids are hidden from an ordinary user, but in a namespace. */
-function formOf({rootless, mayRun}: BuildPlace, clamp: number | undefined): LayerForm {
-  return {rootless, clamp, readable: !rootless || mayRun};
-}
-
 /** Config and layers in the form that the store has, or with every time clamped. */
 async function describe(
-  {store, plan, request, place, tree, base, inlineCache}: OutputParts,
+  {store, made: layersOf, plan, request, place, tree, base, inlineCache}: OutputParts,
   clamp: number | undefined,
 ): Promise<Described> {
   const form = formOf(place, clamp);
@@ -105,7 +102,7 @@ async function describe(
       chainId = chainIdOf(chainId, diffId);
       continue;
     }
-    const {diffId, size} = await stepDiff(store, layer, form, place.signal);
+    const {diffId, size} = await layersOf.diff(layer, form);
     layers.push({mediaType: layerMediaType('none'), digest: diffId, size});
     builtLayers.push({step: layer.step, diffId, bytes: size});
     times.set(layer.step, {diffId, created: layer.created});
@@ -144,61 +141,44 @@ async function tagImage({store, plan, tree}: OutputParts, image: Described, tags
   }
 }
 
-const hasLayers = (type: Output['type']): boolean => type === 'oci' || type === 'docker';
-
-/** What can be known to be wrong before the first of them is written. Throws USAGE. */
-export function checkOutputs(outputs: readonly Output[]): void {
-  for (const output of outputs) if (hasLayers(output.type)) compressionOf(output);
-  const streamed = outputs.filter(isStreamed);
-  if (streamed.length > 1) {
-    throw new BuildError('USAGE', `${streamed.length} outputs go to standard output`, {
-      remedy: 'Give all but one of them a dest=PATH.',
-    });
-  }
-}
-
-/** The images that were written as layouts and archives. */
-async function writeOthers(parts: OutputParts, outputs: readonly Output[]): Promise<readonly WrittenImage[]> {
-  const {store, request, place, tree, mountTree} = parts;
-  const {signal} = place;
+/** Those that are images, as they were written. */
+async function writeOthers(parts: OutputParts, outputs: readonly Output[]): Promise<readonly FinishedBuild[]> {
+  const {store, made, request, place, tree, base, plan, mountTree} = parts;
+  const {signal, stdout} = place;
   const epoch = epochOf(request);
-  const written: WrittenImage[] = [];
-  checkOutputs(outputs);
-  // Before anything is written: another process would write it again.
-  if (mountTree === undefined && outputs.some(({type}) => !hasLayers(type))) throw new NotCached('a root file system');
+  const written: FinishedBuild[] = [];
   for (const output of outputs) {
-    const rewrite = output.attributes['rewrite-timestamp'] === 'true';
-    if (rewrite && epoch === undefined) {
-      throw new BuildError('USAGE', 'rewrite-timestamp needs a time', {
-        remedy: 'Give one: --build-arg SOURCE_DATE_EPOCH=$(git log -1 --format=%ct).',
-      });
-    }
-    const clamp = rewrite ? epoch : undefined;
     const needsLayers = hasLayers(output.type);
-    const {config} = await describe(parts, clamp);
+    const clamp = clampOf(output, request);
+    const described = needsLayers ? await describe(parts, clamp) : undefined;
     const layers = [];
-    const form = formOf(place, clamp);
     for (const layer of needsLayers ? tree.layers : []) {
-      layers.push(await finishedLayer(store, layer, form, compressionOf(output), signal));
+      layers.push(await finishedLayer(made, layer, formOf(place, clamp), compressionOf(output), signal));
     }
-    const finished = needsLayers
-      ? {config, layers}
-      : {config: {...config, rootfs: {...config.rootfs, diff_ids: []}}, layers};
-    const image = describeImage({...finished, tags: request.tags.map(fullName)});
-    if (needsLayers) written.push({configDigest: image.configDigest, manifestDigest: image.descriptor.digest});
+    const image = describeImage({
+      config: described?.config ?? withoutLayers(plan, base, request),
+      layers,
+      tags: request.tags.map(fullName),
+    });
+    if (described !== undefined) {
+      const {configDigest, descriptor} = image;
+      written.push({configDigest, manifestDigest: descriptor.digest, layers: described.builtLayers});
+    }
     const rootDirectory = (): Promise<string> => {
       if (mountTree === undefined) throw new NotCached('a root file system');
       return mountTree(tree);
     };
-    const stdout = place.stdout;
-    await writeOutputs(
-      [output],
-      image,
-      {store, snapshots: [], rootDirectory, root: !place.rootless, epoch, stdout},
-      signal,
-    );
+    const outputPlace = {store, snapshots: [], rootDirectory, root: !place.rootless, epoch, stdout};
+    await writeOutputs([output], image, outputPlace, signal);
   }
   return written;
+}
+
+/** For an output that is files alone. */
+function withoutLayers(plan: Plan, base: ImageConfig | undefined, request: BuildRequest): ImageConfig {
+  const chain = stageChain(plan).map((stage): BuiltStage => ({stage, layers: new Map()}));
+  const config = imageConfigOf(chain, base, {labels: request.labels});
+  return {...config, rootfs: {...config.rootfs, diff_ids: []}};
 }
 
 const fullName = (tag: string): string => formatReference(withDefaultTag(parseReference(tag)));

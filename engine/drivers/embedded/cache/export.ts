@@ -11,6 +11,7 @@ import type {Store} from '../../../store/store.js';
 import type {CacheSpec} from '../../driver.js';
 import {cacheName} from './check-caches.js';
 import {compressionOf, finishedLayer} from '../layer-blobs.js';
+import type {MadeLayers} from '../made-layers.js';
 import type {FinishedLayer} from '../outputs/finished-image.js';
 import type {LayerForm} from '../step-layers.js';
 import {stageChain} from '../stage-chain.js';
@@ -21,6 +22,7 @@ import {writeCacheLayout} from './layout-target.js';
 
 export interface ExportParts {
   readonly store: Store;
+  readonly made: MadeLayers;
   readonly plan: Plan;
   readonly form: LayerForm;
   readonly collected: Collected;
@@ -107,12 +109,12 @@ async function render(spec: CacheSpec, parts: ExportParts): Promise<Rendered> {
 async function layerOf(
   {layer, result}: SolvedJob,
   spec: CacheSpec,
-  {store, form, signal}: ExportParts,
+  {made, form, signal}: ExportParts,
 ): Promise<FinishedLayer | undefined> {
-  if (layer.kind === 'step') return finishedLayer(store, layer, form, compressionOf(spec), signal);
+  if (layer.kind === 'step') return finishedLayer(made, layer, form, compressionOf(spec), signal);
   if (!('imported' in result)) throw new Error('unreachable: deferred, and not imported');
   const here = layer.here();
-  if (here !== undefined) return finishedLayer(store, here, form, compressionOf(spec), signal);
+  if (here !== undefined) return finishedLayer(made, here, form, compressionOf(spec), signal);
   const {imported} = result;
   if (imported?.layer === undefined) return undefined;
   const {layer: there, source} = imported;

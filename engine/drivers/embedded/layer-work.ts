@@ -1,0 +1,101 @@
+import {readdirSync, lstatSync} from 'node:fs';
+import type {Worker as Thread} from 'node:worker_threads';
+import {BuildError} from '../../base/errors.js';
+import {type CommittedLayer, commitLayer, type LayerRequest} from '../../snapshot/commit.js';
+import {shareStore, type Store} from '../../store/store.js';
+import type {FromLayerWorker, ToLayerWorker} from './layer-worker.js';
+import {errorOf} from './protocol.js';
+
+/** Makes layers of snapshots, large ones in a thread: the steps of a build go on meanwhile. */
+export interface LayerWork {
+  /** Rejects with BuildError, or the signal's reason. */
+  make(request: LayerRequest): Promise<CommittedLayer>;
+  /** Ends what is under way; nothing half-made is left. Idempotent. */
+  close(): Promise<void>;
+}
+
+/** Below either, a layer is made sooner than a thread starts. */
+const few = {files: 400, bytes: 8 * 1024 * 1024};
+/** How long a thread may take to stop, ms. */
+const patience = 2000;
+
+interface Waiting {
+  readonly resolve: (made: CommittedLayer) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+export function createLayerWork(store: Store, signal: AbortSignal): LayerWork {
+  const waiting = new Map<number, Waiting>();
+  let worker: Promise<Thread> | undefined;
+  let last = 0;
+  let idle: (() => void) | undefined;
+
+  const settle = (id: number, how: (waiter: Waiting) => void): void => {
+    const waiter = waiting.get(id);
+    waiting.delete(id);
+    if (waiter !== undefined) how(waiter);
+    if (waiting.size === 0) idle?.();
+  };
+  async function start(): Promise<Thread> {
+    const {Worker} = await import('node:worker_threads');
+    const made = new Worker(new URL('./layer-worker.js', import.meta.url), {workerData: shareStore(store)});
+    made.on('message', (message: FromLayerWorker) => {
+      settle(message.id, ({resolve, reject}) => {
+        if ('made' in message) resolve(message.made);
+        else reject(signal.aborted ? signal.reason : errorOf(message.failed));
+      });
+    });
+    made.on('error', (error: unknown) => {
+      for (const id of [...waiting.keys()]) {
+        settle(id, ({reject}) => reject(new BuildError('IO', 'the thread that makes layers ended', {cause: error})));
+      }
+    });
+    return made;
+  }
+  async function inThread(request: LayerRequest): Promise<CommittedLayer> {
+    const thread = await (worker ??= start());
+    const id = ++last;
+    return new Promise((resolve, reject) => {
+      waiting.set(id, {resolve, reject});
+      const message: ToLayerWorker = {type: 'make', id, request};
+      thread.postMessage(message);
+    });
+  }
+  return {
+    make: async (request) => (isSmall(request) ? commitLayer({...request, store}, signal) : inThread(request)),
+    async close() {
+      const ending = worker;
+      worker = undefined;
+      if (ending === undefined) return;
+      const thread = await ending;
+      if (waiting.size > 0) {
+        const message: ToLayerWorker = {type: 'abort'};
+        thread.postMessage(message);
+        let timer: NodeJS.Timeout | undefined;
+        await new Promise<void>((resolve) => {
+          idle = resolve;
+          timer = setTimeout(resolve, patience);
+        });
+        clearTimeout(timer);
+      }
+      await thread.terminate();
+    },
+  };
+}
+
+/** Looks no further than it takes to say no. */
+function isSmall({diff}: LayerRequest): boolean {
+  let [files, bytes] = [0, 0];
+  const queue = [diff.directory, ...(diff.continued ?? [])].map((path) => Buffer.from(path));
+  for (let directory = queue.pop(); directory !== undefined; directory = queue.pop()) {
+    for (const entry of readdirSync(directory, {withFileTypes: true, encoding: 'buffer'})) {
+      const path = Buffer.concat([directory, slash, entry.name]);
+      if (entry.isDirectory()) queue.push(path);
+      else if (entry.isFile()) bytes += lstatSync(path).size;
+      if (++files > few.files || bytes > few.bytes) return false;
+    }
+  }
+  return true;
+}
+
+const slash = Buffer.from('/');

@@ -4,6 +4,7 @@ import {constants, lstat, mkdir, open, readdir, realpath, rename, rm, type FileH
 import {basename, dirname, join} from 'node:path';
 import {pipeline} from 'node:stream/promises';
 import {BuildError, hasErrno, messageOf, quote} from '../base/errors.js';
+import {makeDirectories} from '../base/make-directories.js';
 
 let serial = 0;
 
@@ -30,7 +31,7 @@ export interface Landing {
 export async function createLanding(directory: string, signal: AbortSignal): Promise<Landing> {
   signal.throwIfAborted();
   const root = await attempt(directory, async () => {
-    await mkdir(directory, {recursive: true});
+    makeDirectories(directory);
     return realpath(directory);
   });
   await removeLeftovers(root);

@@ -80,7 +80,11 @@ const codes: Readonly<Record<string, ErrorCode>> = {
 export function errnoError(what: string, errno: number): BuildError {
   const name = names.get(errno) ?? `errno ${errno}`;
   const cause = Object.assign(new Error(name), {code: name, errno: -errno});
-  return new BuildError(codes[name] ?? 'IO', `${what}: ${name}`, {cause});
+  const full = name === 'ENOSPC' || name === 'EDQUOT';
+  return new BuildError(codes[name] ?? 'IO', `${what}: ${full ? 'no space left on the device' : name}`, {
+    cause,
+    ...(full && {remedy: 'Free some space (build-image prune), or keep the store on a larger disk with --root.'}),
+  });
 }
 
 /** Name of the errno behind an error of Node or of `syscalls()`; undefined where there is none. */

@@ -1,5 +1,5 @@
 import {createHash} from 'node:crypto';
-import {mkdirSync} from 'node:fs';
+import {makeDirectory} from '../store/files.js';
 import {join} from 'node:path';
 import type {BuildContext} from '../context/context.js';
 import type {BuildRequest} from '../drivers/driver.js';
@@ -27,7 +27,7 @@ export async function daemonFacts(
 ): Promise<ReadonlyMap<string, StepFacts>> {
   const facts = new Map<string, StepFacts>();
   const last = new Map<number, string>();
-  mkdirSync(join(root, 'checksums'), {recursive: true, mode: 0o700});
+  makeDirectory(join(root, 'checksums'));
   for (const stage of plan.graph.stages) {
     if (!stage.reachable && !request.keepStages.includes(stage.index)) continue;
     try {

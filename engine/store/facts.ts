@@ -1,8 +1,8 @@
 import {createHash, randomBytes} from 'node:crypto';
-import {mkdir, readdir, rename, stat, unlink, utimes, writeFile} from 'node:fs/promises';
+import {readdir, rename, stat, unlink, utimes, writeFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import {gunzipSync, gzipSync} from 'node:zlib';
-import {parseVersioned, readSmall} from './files.js';
+import {makeDirectory, parseVersioned, readSmall} from './files.js';
 
 /** One thing that a step's result depends on, as `plan/` has it, with secrets hidden. */
 export interface Fact {
@@ -93,7 +93,7 @@ async function touched(path: string): Promise<boolean> {
 }
 
 async function writeKept(directory: string, name: string, text: string): Promise<void> {
-  await mkdir(directory, {recursive: true, mode: 0o700});
+  makeDirectory(directory);
   const beside = join(directory, `.${name}.${randomBytes(4).toString('hex')}`);
   try {
     await writeFile(beside, gzipSync(text, {level: 1}), {flag: 'wx', mode: 0o600});

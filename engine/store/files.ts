@@ -3,7 +3,6 @@ import {
   closeSync,
   fstatSync,
   fsyncSync,
-  mkdirSync,
   openSync,
   readFileSync,
   readdirSync,
@@ -12,6 +11,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import {BuildError, hasErrno, messageOf} from '../base/errors.js';
+import {makeDirectories} from '../base/make-directories.js';
 
 /** The error for what failed in the store: NO_SPACE where the disk is full, else IO. A BuildError stays as it is. */
 export function storeFailure(what: string, path: string, error: unknown): BuildError {
@@ -23,7 +23,7 @@ export function storeFailure(what: string, path: string, error: unknown): BuildE
       remedy: 'Free some with `build-image prune --keep SIZE`, or keep the store elsewhere with --root.',
     });
   }
-  const refused = hasErrno(error, 'EACCES', 'EPERM', 'EROFS');
+  const refused = hasErrno(error, 'EACCES', 'EPERM', 'EROFS', 'ENOENT', 'ENOTDIR', 'EEXIST');
   return new BuildError('IO', `${what}: ${messageOf(error)}`, {
     file: path,
     cause: error,
@@ -107,7 +107,7 @@ export function unlinkIfThere(path: string): boolean {
 
 /** Idempotent. Only the owner may look into what is made here: a layer may hold set-user-id programs and secrets. */
 export function makeDirectory(path: string): void {
-  attempt('cannot make the store', path, () => mkdirSync(path, {recursive: true, mode: 0o700}));
+  attempt('cannot make the store', path, () => makeDirectories(path, 0o700));
 }
 
 export function randomName(bytes = 4): string {

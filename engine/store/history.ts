@@ -1,7 +1,8 @@
 import {randomBytes} from 'node:crypto';
-import {mkdir, readdir, rename, stat, unlink, writeFile} from 'node:fs/promises';
+import {readdir, rename, stat, unlink, writeFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import {BuildError, hasErrno, messageOf} from '../base/errors.js';
+import {makeDirectory} from './files.js';
 import {readBounded} from '../base/read-bounded.js';
 import {type BuildRecord, type NewBuildRecord, type Project, projectKey} from './build-record.js';
 import {formatRecord, isOldRecord, parseRecord} from './build-record-file.js';
@@ -43,7 +44,7 @@ export async function recordBuild(
   const id = `${time.replaceAll(/[-:.]/g, '')}-${projectKey(build)}-${randomBytes(4).toString('hex')}`;
   const beside = join(directory, `.${id}.tmp`);
   try {
-    await mkdir(directory, {recursive: true});
+    makeDirectory(directory);
     // No fsync: after a power failure an empty file is passed over, and a cached build is not kept waiting.
     await writeFile(beside, formatRecord({id, time, ...build}), {flag: 'wx', signal});
     await rename(beside, join(directory, `${id}.json`));

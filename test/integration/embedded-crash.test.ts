@@ -1,4 +1,5 @@
 import {execFileSync, spawn} from 'node:child_process';
+import {randomBytes} from 'node:crypto';
 import {lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {setTimeout as sleep} from 'node:timers/promises';
@@ -307,6 +308,64 @@ asRoot('a full disk is one clear error, and the store is good afterwards', async
     execFileSync('umount', [small]);
   }
 });
+
+for (const [where, size, destination] of [
+  ['a COPY', 1, 'small/out.tar'],
+  ['a layer that is written', 5, 'small/out.tar'],
+  ['the output', 14, 'small/out.tar'],
+] as const) {
+  asRoot(`a disk that is full at ${where} is one clear error with status 3, and prune makes room`, async (t) => {
+    t.timeout(120_000);
+    const work = temporaryDirectory(t);
+    const small = join(work, 'small');
+    mkdirSync(small);
+    // It is there in the snapshot, in the blob of the layer, and in each output.
+    const content = randomBytes(4 << 20);
+    writeFileSync(join(work, 'noise'), content);
+    writeFileSync(join(work, 'Dockerfile'), 'FROM scratch\nCOPY noise /\n');
+    writeFileSync(join(work, 'Small'), 'FROM scratch\nCOPY Small /\n');
+    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${size}m`, 'tmpfs', small]);
+    try {
+      const on = (args: readonly string[]) =>
+        runCli(['--root', join(small, 'store'), ...buildArgs, ...args], {cwd: work});
+      const outputs = ['-o', 'type=image', '-o', `type=oci,dest=${join(work, destination)}`];
+      const full = await on([...(size > 8 ? ['-o', `type=tar,dest=${join(small, 'more.tar')}`] : []), ...outputs]);
+      t.is(full.status, 3, full.stderr);
+      t.is(full.stderr.match(/^build-image: /gm)?.length, 1, full.stderr);
+      t.regex(full.stderr, /no space/i);
+      t.regex(full.stderr, /prune|Free some space/);
+      t.notRegex(full.stderr, /internal error|at .*\.js:\d/);
+      // An output that was written whole before stays.
+      t.deepEqual(
+        namesIn(small).filter((name) => name !== 'more.tar'),
+        ['store'],
+        'no half-written output',
+      );
+      const pruned = await runCli(['prune', '--all', '--root', join(small, 'store')]);
+      t.is(pruned.status, 0, pruned.stderr);
+      const fits = await on(['-f', 'Small']);
+      t.is(fits.status, 0, fits.stderr);
+    } finally {
+      execFileSync('umount', [small]);
+    }
+  });
+}
+
+for (const [what, root] of [
+  ['below /proc, where nothing can be made', '/proc/build-image'],
+  ['below /sys', '/sys/build-image/store'],
+  ['below a file', '/etc/passwd/store'],
+] as const) {
+  asRoot(`a store ${what} is one clear error with what to do`, async (t) => {
+    const work = temporaryDirectory(t);
+    writeFileSync(join(work, 'Dockerfile'), 'FROM scratch\nCOPY Dockerfile /\n');
+    const run = await runCli(['--root', root, ...buildArgs], {cwd: work});
+    t.is(run.status, 3, run.stderr);
+    t.is(run.stderr.match(/^build-image: /gm)?.length, 1, run.stderr);
+    t.regex(run.stderr, /--root/);
+    t.notRegex(run.stderr, /internal error|at .*\.js:\d/);
+  });
+}
 
 asRoot('SIGINT ends a build within a second with status 130, and leaves nothing', async (t) => {
   t.timeout(120_000);

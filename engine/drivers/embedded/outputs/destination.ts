@@ -1,7 +1,8 @@
 import {randomBytes} from 'node:crypto';
-import {mkdir, open, rename, rm, stat} from 'node:fs/promises';
+import {open, rename, rm, stat} from 'node:fs/promises';
 import {dirname} from 'node:path';
 import {BuildError, hasErrno, messageOf} from '../../../base/errors.js';
+import {makeDirectories} from '../../../base/make-directories.js';
 
 /** Takes what an output writes to standard output; the next piece comes when it is done. */
 export type WriteOut = (bytes: Uint8Array) => Promise<void> | void;
@@ -28,7 +29,7 @@ export async function writeFileWhole(
   const beside = `${path}.${randomBytes(4).toString('hex')}.tmp`;
   let written = false;
   try {
-    await guard(path, () => mkdir(dirname(path), {recursive: true}));
+    await guard(path, () => Promise.resolve().then(() => makeDirectories(dirname(path))));
     const special = await isSpecial(path);
     const file = await guard(path, () => (special ? open(path, 'w') : open(beside, 'wx', 0o644)));
     try {

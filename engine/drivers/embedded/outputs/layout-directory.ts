@@ -1,7 +1,8 @@
-import {mkdir, readFile, stat} from 'node:fs/promises';
+import {readFile, stat} from 'node:fs/promises';
 import {join} from 'node:path';
 import {writeBeside} from '../../../base/write-beside.js';
 import {hasErrno} from '../../../base/errors.js';
+import {makeDirectories} from '../../../base/make-directories.js';
 import {
   indexFile,
   layoutEntries,
@@ -33,7 +34,7 @@ export async function writeLayout(
   signal: AbortSignal,
 ): Promise<void> {
   try {
-    await mkdir(join(path, 'blobs/sha256'), {recursive: true});
+    makeDirectories(join(path, 'blobs/sha256'));
   } catch (error) {
     throw writeFailure(path, error);
   }

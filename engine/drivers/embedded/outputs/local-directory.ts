@@ -16,6 +16,7 @@ import {
 } from 'node:fs';
 import {setImmediate} from 'node:timers/promises';
 import {quote} from '../../../base/errors.js';
+import {makeDirectories} from '../../../base/make-directories.js';
 import {syscalls} from '../../../base/syscalls.js';
 import {writeFailure} from './destination.js';
 
@@ -42,7 +43,7 @@ const slash = Buffer.from('/');
 export async function copyTree(from: string, to: string, options: LocalOptions, signal: AbortSignal): Promise<void> {
   const copying: Copying = {...options, links: new Map(), signal, count: 0};
   try {
-    mkdirSync(to, {recursive: true});
+    makeDirectories(to);
     await copyChildren(Buffer.from(from), Buffer.from(to), copying);
   } catch (error) {
     throw writeFailure(to, error);

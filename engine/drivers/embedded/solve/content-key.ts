@@ -1,7 +1,7 @@
 import {createHash} from 'node:crypto';
-import {mkdirSync} from 'node:fs';
 import {join} from 'node:path';
 import {BuildError} from '../../../base/errors.js';
+import {makeDirectory} from '../../../store/files.js';
 import type {BuildContext} from '../../../context/context.js';
 import {canonicalJson, type KeyPart} from '../../../plan/cache-key.js';
 import type {Mount, Operation, Source} from '../../../stages/graph.js';
@@ -128,7 +128,7 @@ export function copyOf({source}: Pick<Mount, 'source'>, destination = '/'): Tran
 /** Digests of files by inode and time, one file a directory. */
 function checksumFile(store: Store, {root}: BuildContext): string {
   const directory = join(store.root, 'checksums');
-  mkdirSync(directory, {recursive: true, mode: 0o700});
+  makeDirectory(directory);
   return join(directory, createHash('sha256').update(root).digest('hex').slice(0, 16));
 }
 

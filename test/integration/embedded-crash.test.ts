@@ -367,6 +367,25 @@ for (const [what, root] of [
   });
 }
 
+asRoot('a runtime that is killed takes its step with it at once', async (t) => {
+  t.timeout(120_000);
+  const place = await yard(t, 'FROM conformance-base\nRUN echo started; sleep 60\n');
+  let struck = 0;
+  const run = await runCli(['--root', place.store, ...buildArgs], {
+    cwd: place.context,
+    env: {MARK: place.mark},
+    onProgress(text, pid) {
+      const runtime = struck === 0 && text.includes(' started\n') ? findVictim(pid, 'runtime') : undefined;
+      if (runtime === undefined) return;
+      struck = performance.now();
+      process.kill(runtime, 'SIGKILL');
+    },
+  });
+  t.true(struck > 0 && performance.now() - struck < 5000, `${performance.now() - struck} ms`);
+  t.is(run.status, 1, run.stderr);
+  await nothingLeft(t, place);
+});
+
 asRoot('SIGINT ends a build within a second with status 130, and leaves nothing', async (t) => {
   t.timeout(120_000);
   const place = await yard(t, 'FROM conformance-base\nRUN echo started; trap "" INT TERM; sleep 60\n');

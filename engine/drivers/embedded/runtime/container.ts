@@ -61,6 +61,10 @@ export async function runContainer(run: ContainerRun): Promise<ContainerEnd> {
   let over = false;
   const ended = new Promise<number>((resolve, reject) => {
     child.on('error', reject);
+    child.on('exit', (_, name) => {
+      // A runtime that was killed leaves its container to run on, and that holds our end of the pipes open.
+      if (name !== null) killContainer(pidFile);
+    });
     child.on('close', (code, name) => {
       over = true;
       resolve(code ?? (name === 'SIGKILL' ? 137 : 143));

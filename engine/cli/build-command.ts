@@ -1,4 +1,3 @@
-import {readFile} from 'node:fs/promises';
 import {basename} from 'node:path';
 import {BuildError} from '../base/errors.js';
 import {createRedactor, type Redactor} from '../base/redact.js';
@@ -10,7 +9,6 @@ import {readPast} from '../job/past.js';
 import {rememberBuild} from '../job/remember.js';
 import {type JobResult, runJob} from '../job/run.js';
 import type {Plan} from '../plan/plan.js';
-import {secretValues} from '../plan/secrets.js';
 import {collectSteps} from '../progress/collect-steps.js';
 import type {EventSink} from '../progress/events.js';
 import type {Progress} from '../progress/progress.js';
@@ -23,6 +21,7 @@ import {chooseDriver} from './driver-choice.js';
 import {asBuildError, reportFailure} from './failure.js';
 import {parseDuration} from './flag-values.js';
 import type {SummarizedOutcome} from './job-summary.js';
+import {learnPlanSecrets, learnSecrets} from './learn-secrets.js';
 import {openJob, type OpenedJob} from './open-job.js';
 import {progressOf} from './progress-of.js';
 import {storeRoot} from './store-root.js';
@@ -145,20 +144,6 @@ async function remembered(
     );
     if (note !== undefined) progress.emit({type: 'note', message: note});
   }
-}
-
-/** Values that must not be shown: secrets as they are read, and ARGs whose names say so. */
-async function learnSecrets(redactor: Redactor, {settings, plan}: OpenedJob): Promise<void> {
-  for (const source of settings.secrets.values()) {
-    if (source.kind === 'env') redactor.add(source.value);
-    // A file that is not there is an error when a step asks for it.
-    else redactor.add(await readFile(source.path, 'utf8').catch(() => ''));
-  }
-  learnPlanSecrets(redactor, plan);
-}
-
-function learnPlanSecrets(redactor: Redactor, plan: Plan): void {
-  for (const value of secretValues(plan.graph)) redactor.add(value);
 }
 
 async function writeFiles(flags: BuildFlags, result: Awaited<ReturnType<typeof runJob>>): Promise<void> {

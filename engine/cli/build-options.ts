@@ -86,10 +86,9 @@ export function addSettingsOptions(command: Command): Command {
     .option('--json', 'answer with one JSON document on standard output');
 }
 
-/** What only a build takes. */
-export function addBuildOptions(command: Command): Command {
+/** What steps get and how they are cached, beside `addSettingsOptions`. */
+export function addStepOptions(command: Command): Command {
   return addSettingsOptions(command)
-    .addOption(list('-t, --tag <NAME[:TAG]>', 'tag of the image, beside the one of the Compose service'))
     .addOption(list('--secret <id=ID[,src=FILE|,env=NAME]>', 'secret for RUN --mount=type=secret'))
     .addOption(list('--ssh <default|ID[=SOCKET|KEY]>', 'SSH agent or key for RUN --mount=type=ssh'))
     .addOption(list('--label <NAME=VALUE>', 'label of the image'))
@@ -101,7 +100,13 @@ export function addBuildOptions(command: Command): Command {
     .addOption(notNegated(list('--no-cache-filter <STAGE>', 'run every step of these stages')))
     .addOption(list('--cache-from <SPEC>', 'external cache to read'))
     .addOption(list('--cache-to <SPEC>', 'external cache to write'))
-    .option('--pull', 'look for newer base images')
+    .option('--pull', 'look for newer base images');
+}
+
+/** What only a build takes. */
+export function addBuildOptions(command: Command): Command {
+  return addStepOptions(command)
+    .addOption(list('-t, --tag <NAME[:TAG]>', 'tag of the image, beside the one of the Compose service'))
     .addOption(
       list('-o, --output <type=TYPE,dest=PATH>', 'also: type=oci|docker|tar|local|image; - is a tar on stdout'),
     )

@@ -3,6 +3,7 @@ import {addBuildOptions, addSettingsOptions, progressOption} from './build-optio
 import {cancellation} from './cancellation.js';
 import {addDeliverOptions} from './deliver-options.js';
 import type {DiffFlags} from './diff-command.js';
+import {addExperimentOptions, addRunOptions, type ExperimentFlags} from './experiment-options.js';
 import {reportFailure} from './failure.js';
 import {addStoreOptions} from './store-options.js';
 import {systemTerminal, type Terminal} from './terminal.js';
@@ -82,9 +83,33 @@ function program(terminal: Terminal, run: Run): Command {
     .option('--root <DIR>', 'where build-image keeps its store')
     .addOption(progressOption())
     .action(run(async () => (await import('./base-command.js')).baseCommand));
+  addExperimentCommand(root, run);
   addDiffCommand(root, run);
   addStoreCommands(root, run);
   return root;
+}
+
+/** The file and the context; commander gives them before the flags. */
+type TwoArguments = [first: string | undefined, second: string | undefined];
+
+function addExperimentCommand(root: Command, run: Run): void {
+  const described = 'build every combination of ARG, ENV, base, target and platform values, and compare what comes out';
+  const experiment = addRunOptions(addExperimentOptions(root.command('experiment').description(described)));
+  experiment.action((...[first, second, flags]: [...TwoArguments, ExperimentFlags]) =>
+    run<ExperimentFlags>(async () => {
+      const {experimentCommand} = await import('./experiment-command.js');
+      return (_, given, terminal, signal) => experimentCommand([first, second], given, terminal, signal);
+    })(undefined, flags),
+  );
+  const plan = addExperimentOptions(
+    experiment.command('plan').description('the matrix, what each variant adds and how long it takes; builds nothing'),
+  );
+  plan.action((...[first, second, flags]: [...TwoArguments, ExperimentFlags]) =>
+    run<ExperimentFlags>(async () => {
+      const {experimentPlanCommand} = await import('./experiment-plan-command.js');
+      return (_, given, terminal, signal) => experimentPlanCommand([first, second], given, terminal, signal);
+    })(undefined, flags),
+  );
 }
 
 /** Two images; the command's first argument stands for both. */

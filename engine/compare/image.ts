@@ -3,6 +3,8 @@ import type {ResolvedImage} from '../drivers/embedded/images/image-source.js';
 import type {ImageConfig} from '../oci/config.js';
 import type {Digest} from '../oci/digest.js';
 import {layerCompression} from '../oci/media-types.js';
+import {cleanComponents} from '../snapshot/layer-view.js';
+import {byteString} from '../snapshot/tar-entry.js';
 import {decompress} from '../snapshot/decompress.js';
 import {installedPackages, type InstalledPackage, isDatabase, ownersOf} from './dpkg.js';
 import {FileTree, type ImageFile} from './file-tree.js';
@@ -47,6 +49,8 @@ export interface ImageContent {
   readonly packages: ReadonlyMap<string, InstalledPackage>;
   /** Package of a path, by `packageKey`. */
   readonly ownerOf: (path: string) => string | undefined;
+  /** Whether something is at an absolute path, symlinks on the way followed. */
+  readonly has: (path: string) => boolean;
   /** Bytes of the files of all layers, also of those that a later layer hides: what the image takes unpacked. */
   readonly bytes: number;
 }
@@ -79,7 +83,8 @@ export async function readImage(source: ImageSource, memory: LayerMemory, signal
   const packages = installedPackages(database);
   const ownerOf = ownersOf(database, packages, (path) => tree.real(path));
   const bytes = layers.reduce((sum, layer) => sum + layer.bytes, 0);
-  return {source, layers, files, packages, ownerOf, bytes};
+  const has = (path: string): boolean => tree.get(byteString(cleanComponents(path).join('/'))) !== undefined;
+  return {source, layers, files, packages, ownerOf, has, bytes};
 }
 
 async function remembered(layer: ImageLayerSource, memory: LayerMemory, signal: AbortSignal): Promise<LayerListing> {

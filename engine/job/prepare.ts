@@ -95,6 +95,28 @@ export async function prepareJob(
   }
 }
 
+/**
+ * The same job with other values, target, platform or named contexts: the context and the Dockerfile are shared, not read
+ * again. `close` gives up what is this one's own; the first job is to be closed after it.
+ */
+export async function withSettings(job: PreparedJob, settings: JobSettings, signal: AbortSignal): Promise<PreparedJob> {
+  const {context, dockerfile} = job;
+  const opened: BuildContext[] = [];
+  const close = async (): Promise<void> => {
+    for (const each of opened) await each.close();
+  };
+  try {
+    const contexts = await openNamedContexts(settings, opened, signal);
+    const options = await planOptions(settings, context);
+    const planWith = (baseConfigs: ReadonlyMap<string, ImageConfig>): Plan =>
+      planBuild(dockerfile, {...options, baseConfigs});
+    return {settings, context, contexts, dockerfile, plan: planWith(new Map()), planWith, close};
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
 /** Absolute path of the context where it is a directory of this machine. */
 async function localDirectory({context, directory}: JobSettings): Promise<string | undefined> {
   if (context === '-') return undefined;

@@ -1,36 +1,17 @@
 import {execFileSync} from 'node:child_process';
-import {
-  chmodSync,
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  symlinkSync,
-} from 'node:fs';
+import {chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync} from 'node:fs';
 import {createServer} from 'node:http';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import test, {type ExecutionContext} from 'ava';
 import {type CliOptions, type CliRun, namesIn, runCli, workshop} from '../helpers/cli.js';
 import {processesWith} from '../helpers/processes.js';
+import {writeBusybox} from '../helpers/busybox-tree.js';
 import {available} from '../helpers/requirement.js';
 import {missingForRoot} from '../helpers/step-executor.js';
 import {type TreeEntry, writeTree} from '../helpers/tree.js';
 
-const applets = 'sh cat ls echo id sleep chown chmod mkdir head wc true false';
-const people = 'root:x:0:0:root:/root:/bin/sh\napp:x:1000:1000::/:/bin/sh\n';
 const common = ['--no-compose', '--driver', 'embedded', '--progress', 'plain'];
-
-/** The smallest image that has a shell, in a directory of its own. */
-function writeBase(directory: string): void {
-  writeTree(directory, {Dockerfile: 'FROM scratch\nCOPY . /\n', '.dockerignore': 'Dockerfile\n', 'etc/passwd': people});
-  mkdirSync(join(directory, 'bin'));
-  copyFileSync('/bin/busybox', join(directory, 'bin/busybox'));
-  for (const name of applets.split(' ')) symlinkSync('busybox', join(directory, 'bin', name));
-}
 
 interface Place {
   readonly root: string;
@@ -43,7 +24,7 @@ async function place(t: ExecutionContext, tree: Readonly<Record<string, TreeEntr
   if (!available(t, missingForRoot === undefined, missingForRoot ?? '')) return undefined;
   const {cli, root, store} = workshop(t, undefined, tree);
   const build = (args: readonly string[], options?: CliOptions) => cli([...common, ...args], options);
-  writeBase(join(root, 'base'));
+  writeBusybox(join(root, 'base'));
   const base = await build(['base', '-t', 't/base']);
   t.is(base.status, 0, base.stderr);
   return {root, store, build};
@@ -209,7 +190,7 @@ test('an ordinary user builds, and takes out what belongs to the other ids of th
   const home = mkdtempSync(join(tmpdir(), 'build-image-user-'));
   t.teardown(() => rmSync(home, {recursive: true, force: true}));
   chmodSync(home, 0o755);
-  writeBase(join(home, 'base'));
+  writeBusybox(join(home, 'base'));
   writeTree(home, {
     'app/Dockerfile':
       'FROM t/base AS made\nRUN mkdir /out && echo mine > /out/a.txt && chown -R 1000:1000 /out && chmod 700 /out\n' +

@@ -9,6 +9,8 @@ const ended = [200, 201, 204];
 export interface InspectedImage {
   readonly Architecture: string;
   readonly Os: string;
+  /** Bytes of the files of its layers. */
+  readonly Size?: number;
   /** Null or absent where a daemon has none. */
   readonly RepoTags?: readonly string[] | null;
   readonly Config?: object | null;

@@ -2,7 +2,7 @@ import {chmodSync, mkdtempSync, rmSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {basename, dirname, join as joinPath} from 'node:path';
 import {setImmediate} from 'node:timers/promises';
-import type {Timestamp} from '../../../base/syscalls.js';
+import {syscalls, type Timestamp} from '../../../base/syscalls.js';
 import type {Operation} from '../../../stages/graph.js';
 
 import {byteString, cleanComponents, stepError} from './byte-path.js';
@@ -33,7 +33,7 @@ export interface StepOptions {
   readonly user: string;
   /** What `fetchSources` brought for the same operation; undefined: fetched now. */
   readonly fetched?: readonly Fetched[];
-  /** SOURCE_DATE_EPOCH: the time of the directory that WORKDIR makes. What is copied keeps its own, as with BuildKit. */
+  /** SOURCE_DATE_EPOCH: the time of what WORKDIR and here-documents make. What is copied keeps its own, as with BuildKit. */
   readonly time: Timestamp | undefined;
   /** Only where `mayReuse` says so; the caller finishes it. */
   readonly reuse?: CopyReuse;
@@ -124,7 +124,7 @@ async function transfer(operation: TransferOperation, options: StepOptions, sign
         signal.throwIfAborted();
       }
     }
-    await copyDocuments(operation, (tree, name) =>
+    await copyDocuments(operation, options.time, (tree, name) =>
       new TreeCopier(tree, destination, {...rules, exclude: undefined}, pool, signal).copy({path: name, name}, written),
     );
   } finally {
@@ -149,9 +149,10 @@ async function remoteSources(
   return fetched === undefined ? fetchSources(operation, signal) : {all: fetched, close: () => undefined};
 }
 
-/** Here-documents, as files of mode 0644 made now. */
+/** Here-documents, as files of mode 0644 made now, or at `time`. */
 async function copyDocuments(
   {files}: TransferOperation,
+  time: Timestamp | undefined,
   copy: (tree: SourceTree, name: string) => Promise<void>,
 ): Promise<void> {
   if (files.length === 0) return;
@@ -163,6 +164,7 @@ async function copyDocuments(
       const last = cleanComponents(name).at(-1) ?? 'document';
       writeFileSync(joinPath(directory, last), content);
       chmodSync(joinPath(directory, last), 0o644);
+      if (time !== undefined) syscalls().setTimes(joinPath(directory, last), time);
       await copy(tree, byteString(last));
     }
   } finally {

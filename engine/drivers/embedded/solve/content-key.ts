@@ -3,6 +3,7 @@ import {join} from 'node:path';
 import {BuildError} from '../../../base/errors.js';
 import {makeDirectory} from '../../../store/files.js';
 import type {BuildContext} from '../../../context/context.js';
+import {isGitUrl, withoutPassword} from '../../../context/source/git-url.js';
 import {canonicalJson, type KeyPart} from '../../../plan/cache-key.js';
 import type {Mount, Operation, Source} from '../../../stages/graph.js';
 import {readContent, writeContent} from '../../../store/contents.js';
@@ -97,6 +98,11 @@ export function createContentKeys(given: ContentKeyParts): ContentKeys {
     const known = fetchedOf.get(operation);
     if (known !== undefined) return known;
     if (operation.kind === 'copy' || !operation.sources.some(isRemote)) return [];
+    const {checksum, sources: urls} = operation;
+    // What it must be decides, not what is there: it is fetched only where the step has to run.
+    const [only = ''] = urls;
+    if (checksum !== undefined && urls.length === 1 && !isGitUrl(only))
+      return [{source: withoutPassword(only), kind: 'file', path: '', digest: checksum}];
     // What is fetched is wanted again by the step itself: only the process that may run it fetches.
     if (mountTree === undefined) throw new NotCached('what ADD fetches');
     const sources = await fetchSources(operation, signal);

@@ -1,3 +1,4 @@
+import {lstatSync} from 'node:fs';
 import {availableParallelism} from 'node:os';
 import {createLimiter} from '../../../base/concurrency.js';
 import {BuildError} from '../../../base/errors.js';
@@ -74,10 +75,12 @@ export function createRunner(parts: RunnerParts): SolverWork {
     const past = copies?.copyPast(store, job, chain, options);
     const make = async (below: readonly string[], continues: string | undefined): Promise<string> => {
       let reuse: CopyReuse | undefined;
+      let since = 0n;
       return makeSnapshot(store, mounts, rootless, {
         chain: below,
         continues,
         async run(place) {
+          since = lstatSync(place.upper, {bigint: true}).ctimeNs;
           const directories = chain.length === 0 ? [] : mounts.lowers(chain);
           if (past !== undefined && continues !== undefined)
             reuse = copies?.changeOf(store, past, place, directories, rootless);
@@ -86,7 +89,13 @@ export function createRunner(parts: RunnerParts): SolverWork {
             throw whyFailed(store.root, error);
           });
         },
-        finish: async () => reuse?.finish(signal),
+        async finish({upper}) {
+          await reuse?.finish(signal);
+          const {time} = options;
+          if (time === undefined || operation.kind === 'run') return;
+          const {dateDirectories} = await import('../files/date-directories.js');
+          await dateDirectories(upper, since, time, signal);
+        },
       });
     };
     if (past?.snapshot !== undefined && past.mayContinue) {

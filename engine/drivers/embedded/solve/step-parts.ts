@@ -62,6 +62,9 @@ export async function partsOf(
       add(setting('flags', flags));
       for (const {name, content} of files) add(setting(`<<${name}`, content));
       add(...(await sourceKeys(source, operation, undefined)));
+      // Directories that are made for what is copied have it.
+      const epoch = epochOf(request);
+      if (epoch !== undefined) add(setting('SOURCE_DATE_EPOCH', epoch));
       return unique(parts);
     }
     case 'workdir':

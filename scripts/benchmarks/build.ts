@@ -1,133 +1,119 @@
-import {execFileSync, spawnSync} from 'node:child_process';
-import {appendFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync} from 'node:fs';
+import {spawn, spawnSync} from 'node:child_process';
+import {once} from 'node:events';
+import {appendFileSync, mkdtempSync, readFileSync, rmSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
-import {fileURLToPath} from 'node:url';
+import {setTimeout as sleep} from 'node:timers/promises';
+import {type Command, prepareContenders} from './build-contenders.js';
+import {watchMemory} from './memory.js';
+import {changedFile, makeContext, type Workload, workloads} from './build-workloads.js';
 
-const rounds = Number(process.env['BENCH_ROUNDS'] ?? '3');
-const main = fileURLToPath(new URL('../../engine/cli/main.js', import.meta.url));
-const base = process.env['BENCH_BASE'] ?? 'debian:bookworm';
+const rounds = Number(process.env['BENCH_ROUNDS'] ?? '5');
+/** MiB, of all our processes together. */
+const mostMemory = 250;
+type Name = 'ours' | 'docker' | 'bare' | 'node';
 
-interface Workload {
-  readonly name: string;
-  /** Our time over that of `docker build`, at most. */
-  readonly bound: number;
-  readonly dockerfile: string;
-  readonly files: number;
-  /** Bytes of each file. */
-  readonly size: number;
-  /** What comes before each run. `cold`: nothing is cached; `same`: everything is; `one`: one file was written. */
-  readonly before: 'cold' | 'same' | 'one';
+const median = (values: readonly number[]): number =>
+  values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
+
+function seconds([program = '', ...args]: Command): number {
+  const started = performance.now();
+  const {status, stderr} = spawnSync(program, args, {encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe']});
+  if (status !== 0) throw new Error(`${program} ${args.join(' ')}: ${stderr}`);
+  return (performance.now() - started) / 1000;
 }
 
-const package_ = `FROM ${base} AS build
-WORKDIR /src
-COPY . .
-RUN mkdir -p p/DEBIAN p/usr && cat f* > p/usr/app && printf 'Package: app\\nVersion: 1\\nArchitecture: all\\nMaintainer: a <a@a>\\nDescription: a\\n' > p/DEBIAN/control && dpkg-deb -b p /src/app_1_all.deb
-FROM ${base}
-COPY --from=build /src/app_1_all.deb /tmp/
-RUN dpkg -i /tmp/app_1_all.deb
-`;
-const small = `FROM ${base}\n${Array.from({length: 20}, (_, index) => `RUN echo ${index} > /f${index}\n`).join('')}`;
-const copy = `FROM ${base}\nCOPY . /data\n`;
-const two = {dockerfile: package_, files: 1000, size: 2000} as const;
-const many = {dockerfile: copy, files: 20_000, size: 10_240} as const;
+/** In a run of its own: looking costs time. */
+async function peakMemory([program = '', ...args]: Command): Promise<number> {
+  const child = spawn(program, args, {stdio: 'ignore'});
+  const memory = watchMemory(child.pid ?? 0);
+  await once(child, 'exit');
+  return memory.stop();
+}
 
-const workloads: readonly Workload[] = [
-  {name: 'two-stage .deb, nothing changed', bound: 0.35, before: 'same', ...two},
-  {name: 'two-stage .deb, one file changed', bound: 0.65, before: 'one', ...two},
-  {name: 'two-stage .deb, cold', bound: 0.65, before: 'cold', ...two},
-  {name: '20 small RUN steps, cold', bound: 0.25, dockerfile: small, files: 1, size: 1, before: 'cold'},
-  {name: 'COPY of 20,000 files, cold', bound: 0.5, before: 'cold', ...many},
-  {name: 'COPY of 20,000 files, nothing changed', bound: 0.4, before: 'same', ...many},
-  {name: 'COPY of 20,000 files, one changed', bound: 0.25, before: 'one', ...many},
-];
-
-interface Taken {
-  readonly seconds: number;
+interface Measured {
+  readonly times: Readonly<Record<Name, number>>;
   readonly megabytes: number;
 }
 
-const median = (values: readonly number[]): number =>
-  values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
-
-/** Wall time, and the peak RSS of the largest process, by GNU time. */
-function timed(command: readonly string[]): Taken {
-  const started = performance.now();
-  const {status, stderr} = spawnSync('/usr/bin/time', ['-f', 'RSS %M', ...command], {encoding: 'utf8'});
-  const seconds = (performance.now() - started) / 1000;
-  if (status !== 0) throw new Error(`${command.join(' ')}: ${stderr}`);
-  return {seconds, megabytes: Number(/RSS (\d+)\s*$/.exec(stderr)?.[1] ?? 0) / 1024};
+async function measure(workload: Workload, context: string, commands: ReadonlyMap<Name, Command>): Promise<Measured> {
+  const {before} = workload;
+  const change = (): void => appendFileSync(join(context, changedFile(workload)), 'one more\n');
+  if (before !== 'cold') {
+    // Written more than two seconds before it is read, or nothing is remembered.
+    await sleep(2500);
+    for (const name of ['ours', 'docker'] as const) seconds(commands.get(name) ?? []);
+  }
+  const taken = new Map<Name, number[]>();
+  for (let round = 0; round < rounds; round++) {
+    for (const [name, command] of commands) {
+      if (before === 'one' && name !== 'node') change();
+      taken.set(name, [...(taken.get(name) ?? []), seconds(command)]);
+    }
+  }
+  if (before === 'one') change();
+  const megabytes = await peakMemory(commands.get('ours') ?? []);
+  const of = (name: Name): number => median(taken.get(name) ?? []);
+  return {times: {ours: of('ours'), docker: of('docker'), bare: of('bare'), node: of('node')}, megabytes};
 }
 
-function makeContext(directory: string, {dockerfile, files, size}: Workload): void {
-  mkdirSync(directory);
-  for (let index = 0; index < files; index++) {
-    const parent = files > 1000 ? join(directory, `d${index % 100}`) : directory;
-    mkdirSync(parent, {recursive: true});
-    writeFileSync(join(parent, `f${index}`), Buffer.alloc(size, `${index} `));
-  }
-  writeFileSync(join(directory, 'Dockerfile'), dockerfile);
+const verdict = (holds: boolean): string => (holds ? 'held' : 'MISSED');
+
+/** The row of a workload, and whether its bounds hold. */
+function row(workload: Workload, {times, megabytes}: Measured): {readonly text: string; readonly held: boolean} {
+  const {name, bound, overNode} = workload;
+  const ratio = times.ours / times.docker;
+  const over = (times.ours - times.node) * 1000;
+  const verdicts = [
+    ratio <= bound,
+    ...(overNode === undefined ? [] : [over <= overNode]),
+    ...(megabytes <= mostMemory ? [] : [false]),
+  ];
+  const figures = (['ours', 'docker', 'bare', 'node'] as const).map((who) =>
+    (Number.isNaN(times[who]) ? '-' : times[who].toFixed(3)).padStart(8),
+  );
+  const beyond =
+    overNode === undefined ? '' : `; ${over.toFixed(0)} ms over node, bound ${overNode}: ${verdict(over <= overNode)}`;
+  const text =
+    `${name.padEnd(38)}${figures.join('')}${ratio.toFixed(2).padStart(7)}${bound.toFixed(2).padStart(7)}  ` +
+    `${verdict(ratio <= bound).padEnd(6)}${megabytes.toFixed(0).padStart(9)}${beyond}`;
+  return {text, held: verdicts.every(Boolean)};
 }
 
 /**
- * Builds beside `docker build` (the daemon of DOCKER_HOST, with BuildKit), in turn; both have the base image. Prints medians, their
- * ratio against the bound and our peak memory. BENCH_ROUNDS (3), BENCH_BASE (debian:bookworm), BENCH_STORE (a store that has it),
- * BENCH_ONLY (part of a workload's name).
+ * Builds beside `docker build` (BuildKit) and the same commands in a bare chroot (the floor), in turn, on one network, both
+ * with the base image. Prints medians of seconds, our ratio to docker against its bound, and our peak memory. Makes what it needs
+ * below a temporary directory and removes it. BENCH_ROUNDS (5), BENCH_BASE (debian:bookworm), BENCH_ONLY (part of a workload's
+ * name), BENCH_STORE (a store that has the base, used as it is).
  */
 export async function run(): Promise<boolean> {
-  const store = process.env['BENCH_STORE'];
-  if (store === undefined) {
-    console.error(
-      `BENCH_STORE must name a store that has ${base}: build-image base ${base} --driver embedded --root DIR`,
-    );
-    return false;
-  }
+  const base = process.env['BENCH_BASE'] ?? 'debian:bookworm';
   const root = mkdtempSync(join(tmpdir(), 'build-image-bench-'));
-  const ours = ['--driver', 'embedded', '--root', store, '--quiet', '-t', 'bench:ours', '--no-artifacts'];
+  const contenders = prepareContenders(root, base);
   let held = true;
   try {
-    console.log(`${rounds} rounds; load ${execFileSync('cat', ['/proc/loadavg'], {encoding: 'utf8'}).trim()}`);
-    console.log('workload                                  ours s  docker s  node s  ratio  bound  peak RSS MiB');
-    for (const workload of workloads.filter(({name}) => name.includes(process.env['BENCH_ONLY'] ?? ''))) {
-      const context = join(root, workload.name.replaceAll(/\W+/g, '-'));
+    console.log(`medians of ${rounds}; load ${readFileSync('/proc/loadavg', 'utf8').trim()}; Node ${process.version}`);
+    console.log(
+      `${'workload, seconds'.padEnd(38)}    ours  docker  chroot    node  ratio  bound  ratio   peak MiB (bound ${mostMemory})`,
+    );
+    for (const workload of workloads(base).filter(({name}) => name.includes(process.env['BENCH_ONLY'] ?? ''))) {
+      const context = join(root, 'contexts', workload.name.replaceAll(/\W+/g, '-'));
       makeContext(context, workload);
-      const cold = workload.before === 'cold' ? ['--no-cache'] : [];
-      const own = [process.execPath, main, 'build', context, ...ours, ...cold];
-      const docker = ['docker', 'build', '--quiet', '--network=host', '-t', 'bench:docker', ...cold, context];
-      if (workload.before !== 'cold') {
-        // Written more than two seconds before it is read, or nothing is remembered.
-        await new Promise((resolve) => setTimeout(resolve, 2500));
-        for (const command of [own, docker]) timed(command);
-      }
-      const times: Record<'own' | 'docker' | 'node', Taken[]> = {own: [], docker: [], node: []};
-      for (let round = 0; round < rounds; round++) {
-        for (const [who, command] of [
-          ['own', own],
-          ['docker', docker],
-          ['node', [process.execPath, '-e', '0']],
-        ] as const) {
-          if (workload.before === 'one' && who !== 'node') {
-            appendFileSync(join(context, workload.files > 1000 ? 'd1/f1' : 'f1'), `${who} ${round}\n`);
-          }
-          times[who].push(timed(command));
-        }
-      }
-      const [own_, docker_, node] = [times.own, times.docker, times.node].map((all) =>
-        median(all.map((t) => t.seconds)),
-      );
-      const ratio = (own_ ?? 0) / (docker_ ?? 1);
-      const within = ratio <= workload.bound;
-      held &&= within;
-      const figures = [own_, docker_, node].map((value) => (value ?? 0).toFixed(3).padStart(8)).join(' ');
-      const peak = Math.max(...times.own.map(({megabytes}) => megabytes));
-      console.log(
-        `${workload.name.padEnd(40)} ${figures}  ${ratio.toFixed(2).padStart(5)}  ${workload.bound.toFixed(2)} ${within ? 'held  ' : 'MISSED'} ${peak.toFixed(0).padStart(5)}`,
-      );
+      const bare = contenders.bare(workload, context);
+      const commands = new Map<Name, Command>([
+        ['ours', contenders.ours(workload, context)],
+        ['docker', contenders.docker(workload, context)],
+        ...(bare === undefined ? [] : [['bare', bare] as const]),
+        ['node', [process.execPath, '-e', '0']],
+      ]);
+      const {text, held: holds} = row(workload, await measure(workload, context, commands));
+      held &&= holds;
+      console.log(text);
       rmSync(context, {recursive: true});
     }
     return held;
   } finally {
+    contenders.close();
     rmSync(root, {recursive: true, force: true});
   }
 }

@@ -69,5 +69,11 @@ export async function chooseDriver(
     return createDockerDriver(endpoint, {stdout: terminal.answerStream, builder: builderOf(terminal)});
   }
   const {createEmbeddedDriver} = await import('../drivers/embedded/driver.js');
-  return createEmbeddedDriver({root, uid: terminal.uid, stdout: terminal.answerStream});
+  return createEmbeddedDriver({
+    root,
+    uid: terminal.uid,
+    get stdout() {
+      return terminal.answerStream;
+    },
+  });
 }

@@ -50,7 +50,9 @@ export async function openJob(
     }
   }
   const settings = await jobSettings(path, flags, compose, terminal, signal);
-  const prepared = await prepareJob(settings, terminal.stdin as AsyncIterable<Uint8Array>, signal).catch(
+  // Opened where it is read.
+  const stdin = {[Symbol.asyncIterator]: () => (terminal.stdin as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]()};
+  const prepared = await prepareJob(settings, stdin, signal).catch(
     (error: unknown) => {
       throw meantCommand(path, error) ?? error;
     },

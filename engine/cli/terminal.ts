@@ -1,4 +1,6 @@
+import {fstatSync, writeSync} from 'node:fs';
 import type {Writable} from 'node:stream';
+import {isatty} from 'node:tty';
 
 /** What the process offers to a command; a test passes its own. */
 export interface Terminal {
@@ -21,25 +23,66 @@ export interface Terminal {
   readonly uid: number;
 }
 
+/** Streams are made at their first use: a build that finds everything cached needs none, and they take 10 ms to load. */
 export function systemTerminal(): Terminal {
-  // A reader that went away (`build-image plan | head`) is no error of ours.
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') process.exit(0);
-    throw error;
-  });
+  const stdout = (): Writable => {
+    // A reader that went away (`build-image plan | head`) is no error of ours.
+    if (process.stdout.listenerCount('error') === 0) process.stdout.on('error', readerGone);
+    return process.stdout;
+  };
   return {
-    answer: (text) => void process.stdout.write(text),
-    answerStream: process.stdout,
-    error: (text) => void process.stderr.write(text),
+    answer: createWriter(1, stdout),
+    get answerStream() {
+      return stdout();
+    },
+    error: createWriter(2, () => process.stderr),
     environment: process.env,
     directory: process.cwd(),
-    stdin: process.stdin,
-    errorIsTty: process.stderr.isTTY,
-    answerIsTty: process.stdout.isTTY,
+    get stdin() {
+      return process.stdin;
+    },
+    errorIsTty: isTerminal(2),
+    answerIsTty: isTerminal(1),
     columns: () => process.stderr.columns || 80,
     rows: () => process.stderr.rows || 24,
     uid: process.geteuid?.() ?? 0,
   };
+}
+
+function readerGone(error: NodeJS.ErrnoException): void {
+  if (error.code === 'EPIPE') process.exit(0);
+  throw error;
+}
+
+/** Writes at once; where that cannot be, the rest and all that follows through the stream, which knows what to do. */
+function createWriter(descriptor: number, stream: () => Writable): (text: string) => void {
+  let direct = !isTerminal(descriptor);
+  return (text) => {
+    let rest: Buffer | string = text;
+    if (direct) {
+      const bytes = Buffer.from(text);
+      let written = 0;
+      try {
+        while (written < bytes.length) written += writeSync(descriptor, bytes, written);
+      } catch {
+        direct = false;
+      }
+      rest = bytes.subarray(written);
+    }
+    if (rest.length > 0) stream().write(rest);
+  };
+}
+
+const nullDevice = 0x103;
+
+/** As `isatty`, which is asked only where it may be one. */
+function isTerminal(descriptor: number): boolean {
+  try {
+    const found = fstatSync(descriptor);
+    return found.isCharacterDevice() && found.rdev !== nullDevice && isatty(descriptor);
+  } catch {
+    return false;
+  }
 }
 
 /** Colours: off for NO_COLOR (any value but empty), TERM=dumb and without a terminal; FORCE_COLOR turns them on. */

@@ -81,8 +81,8 @@ async function buildAnywhere(
   options: EmbeddedDriverOptions,
   rootless: boolean,
 ): Promise<BuildOutcome> {
-  const {root, stdout} = options;
-  const write = (bytes: Uint8Array): Promise<void> => writeTo(stdout, bytes);
+  const {root} = options;
+  const write = (bytes: Uint8Array): Promise<void> => writeTo(options.stdout, bytes);
   if (!request.noCache && request.noCacheFilter.length === 0) {
     // Events are kept back: a build that goes on in the executor tells its steps from the start.
     const held: Parameters<EventSink['emit']>[0][] = [];
@@ -147,9 +147,10 @@ async function buildInExecutor(
   request: BuildRequest,
   events: EventSink,
   signal: AbortSignal,
-  {root, stdout}: EmbeddedDriverOptions,
+  options: EmbeddedDriverOptions,
   rootless: boolean,
 ): Promise<BuildOutcome> {
+  const {root} = options;
   const {enterNamespace} = await import('./enter-namespace.js');
   const script = fileURLToPath(new URL('./executor.js', import.meta.url));
   const executor = await enterNamespace(script, {root: !rootless, signal});
@@ -165,7 +166,7 @@ async function buildInExecutor(
             events.emit(message.event);
             return;
           case 'output':
-            writeTo(stdout, message.bytes).then(() => send({type: 'output-taken'}), reject);
+            writeTo(options.stdout, message.bytes).then(() => send({type: 'output-taken'}), reject);
             return;
           case 'ask-credentials':
             request

@@ -52,11 +52,9 @@ export async function openJob(
   const settings = await jobSettings(path, flags, compose, terminal, signal);
   // Opened where it is read.
   const stdin = {[Symbol.asyncIterator]: () => (terminal.stdin as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]()};
-  const prepared = await prepareJob(settings, stdin, signal).catch(
-    (error: unknown) => {
-      throw meantCommand(path, error) ?? error;
-    },
-  );
+  const prepared = await prepareJob(settings, stdin, signal).catch((error: unknown) => {
+    throw meantCommand(path, error) ?? error;
+  });
   return {...prepared, compose, notes};
 }
 

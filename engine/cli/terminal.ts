@@ -1,6 +1,7 @@
 import {fstatSync, writeSync} from 'node:fs';
 import type {Writable} from 'node:stream';
 import {isatty} from 'node:tty';
+import {BuildError, hasErrno, messageOf} from '../base/errors.js';
 
 /** What the process offers to a command; a test passes its own. */
 export interface Terminal {
@@ -54,7 +55,7 @@ function readerGone(error: NodeJS.ErrnoException): void {
   throw error;
 }
 
-/** Writes at once; where that cannot be, the rest and all that follows through the stream, which knows what to do. */
+/** Writes at once; to a pipe that is full or closed through the stream, which knows what to do. Throws BuildError IO. */
 function createWriter(descriptor: number, stream: () => Writable): (text: string) => void {
   let direct = !isTerminal(descriptor);
   return (text) => {
@@ -64,8 +65,11 @@ function createWriter(descriptor: number, stream: () => Writable): (text: string
       let written = 0;
       try {
         while (written < bytes.length) written += writeSync(descriptor, bytes, written);
-      } catch {
-        direct = false;
+      } catch (error) {
+        if (hasErrno(error, 'EAGAIN', 'EPIPE')) direct = false;
+        // Where standard error cannot be written to, there is nobody to tell.
+        else if (descriptor === 2) return;
+        else throw new BuildError('IO', `cannot write to standard output: ${messageOf(error)}`, {cause: error});
       }
       rest = bytes.subarray(written);
     }

@@ -18,6 +18,14 @@ export interface Contenders {
   close(): void;
 }
 
+const daemonDirectory = (root: string): string => join(root, 'dockerd');
+
+/** Ends the daemon that was started for the benchmark, however far its start has come. */
+export function stopDaemon(root: string): void {
+  const directory = daemonDirectory(root);
+  if (existsSync(directory)) answers(join(checkout, 'scripts/dockerd'), ['stop', '--dir', directory]);
+}
+
 const say = (text: string): void => console.error(`bench: ${text}`);
 const quiet = {encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe']} satisfies ExecFileSyncOptionsWithStringEncoding;
 
@@ -48,7 +56,7 @@ export function prepareContenders(root: string, base: string): Contenders {
   const [node = '', ...rest] = build();
   const ours = (...args: Command) => execFileSync(node, [...rest, ...args], quiet);
 
-  const daemon = join(root, 'dockerd');
+  const daemon = daemonDirectory(root);
   process.env['DOCKER_BUILDKIT'] = '1';
   const own = !clients.some((client) => answers(client, ['version']));
   if (own) {
@@ -94,7 +102,6 @@ export function prepareContenders(root: string, base: string): Contenders {
     },
     close() {
       answers(docker, ['image', 'rm', '-f', 'bench:docker']);
-      if (own) execFileSync(join(checkout, 'scripts/dockerd'), ['stop', '--dir', daemon], quiet);
     },
   };
 }

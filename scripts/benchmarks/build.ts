@@ -4,7 +4,7 @@ import {appendFileSync, mkdtempSync, readFileSync, rmSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {setTimeout as sleep} from 'node:timers/promises';
-import {type Command, prepareContenders} from './build-contenders.js';
+import {type Command, type Contenders, prepareContenders, stopDaemon} from './build-contenders.js';
 import {watchMemory} from './memory.js';
 import {changedFile, makeContext, type Workload, workloads} from './build-workloads.js';
 
@@ -80,6 +80,17 @@ function row(workload: Workload, {times, megabytes}: Measured): {readonly text: 
   return {text, held: verdicts.every(Boolean)};
 }
 
+/** Never follows a mount that something killed has left: what is mounted below is unmounted, and what will not go stays. */
+function removeTree(root: string): void {
+  const mounted = readFileSync('/proc/self/mountinfo', 'utf8')
+    .split('\n')
+    .map((line) => line.split(' ')[4] ?? '')
+    .filter((path) => path.startsWith(`${root}/`));
+  // What was mounted last is on top.
+  for (const path of mounted.reverse()) spawnSync('umount', [path]);
+  spawnSync('rm', ['-rf', '--one-file-system', root]);
+}
+
 /**
  * Builds beside `docker build` (BuildKit) and the same commands in a bare chroot (the floor), in turn, on one network, both
  * with the base image. Prints medians of seconds, our ratio to docker against its bound, and our peak memory. Makes what it needs
@@ -89,9 +100,22 @@ function row(workload: Workload, {times, megabytes}: Measured): {readonly text: 
 export async function run(): Promise<boolean> {
   const base = process.env['BENCH_BASE'] ?? 'debian:bookworm';
   const root = mkdtempSync(join(tmpdir(), 'build-image-bench-'));
-  const contenders = prepareContenders(root, base);
+  let contenders: Contenders | undefined;
   let held = true;
+  const cleanUp = (): void => {
+    contenders?.close();
+    stopDaemon(root);
+    removeTree(root);
+  };
+  // What runs is waited for: it is where a signal has arrived too.
+  for (const name of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(name, () => {
+      cleanUp();
+      process.exit(130);
+    });
+  }
   try {
+    contenders = prepareContenders(root, base);
     console.log(`medians of ${rounds}; load ${readFileSync('/proc/loadavg', 'utf8').trim()}; Node ${process.version}`);
     console.log(
       `${'workload, seconds'.padEnd(38)}    ours  docker  chroot    node  ratio  bound  ratio   peak MiB (bound ${mostMemory})`,
@@ -113,7 +137,6 @@ export async function run(): Promise<boolean> {
     }
     return held;
   } finally {
-    contenders.close();
-    rmSync(root, {recursive: true, force: true});
+    cleanUp();
   }
 }

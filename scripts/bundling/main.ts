@@ -26,8 +26,7 @@ const common = {
   inject: [clock],
   // What is imported when it is needed is in the same file.
   supported: {'dynamic-import': false},
-  // Less to read at each start; names stay, for messages and traces.
-  minifyWhitespace: true,
+  // Lines and names stay: an error that nobody caught shows them.
   minifySyntax: true,
   logLevel: 'warning',
 } satisfies BuildOptions;

@@ -23,6 +23,7 @@ export interface BuildFlags {
   readonly cacheTo?: readonly string[];
   readonly pull?: boolean;
   readonly output?: readonly string[];
+  readonly push?: boolean;
   readonly artifact?: readonly string[];
   readonly artifacts?: boolean;
   readonly artifactsDir?: string;
@@ -108,8 +109,12 @@ export function addBuildOptions(command: Command): Command {
   return addStepOptions(command)
     .addOption(list('-t, --tag <NAME[:TAG]>', 'tag of the image, beside the one of the Compose service'))
     .addOption(
-      list('-o, --output <type=TYPE,dest=PATH>', 'also: type=oci|docker|tar|local|image; - is a tar on stdout'),
+      list(
+        '-o, --output <type=TYPE,dest=PATH>',
+        'also: type=oci|docker|tar|local|image|registry; - is a tar on stdout',
+      ),
     )
+    .option('--push', 'push the image to the registries of its tags: --output type=registry')
     .option('--artifacts-dir <DIR>', 'where artifacts go', 'artifacts')
     .option('--no-artifacts', 'take no artifacts out')
     .option('--iidfile <FILE>', 'write the image ID to a file')

@@ -8,7 +8,7 @@ import {isSocket} from './compose-values.js';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-const outputTypes = ['image', 'oci', 'docker', 'tar', 'local'] as const;
+const outputTypes = ['image', 'registry', 'oci', 'docker', 'tar', 'local'] as const;
 
 function checkName(flag: string, name: string, text: string): void {
   if (/^[A-Za-z_][A-Za-z0-9_.-]*$/.test(name)) return;
@@ -53,6 +53,9 @@ export function parseOutput(text: string, directory: string): Output {
   if (dest === '-' && known === 'local')
     throw new BuildError('USAGE', '--output type=local cannot go to standard output');
   const attributes = bare ? {} : Object.fromEntries([...pairs].filter(([key]) => key !== 'type' && key !== 'dest'));
+  // BuildKit's own short form.
+  if (known === 'registry') return {type: 'image', dest, attributes: {...attributes, push: 'true'}};
+  if (attributes['push'] === '') return {type: known, dest, attributes: {...attributes, push: 'true'}};
   return {type: known, dest: dest === undefined || dest === '-' ? dest : resolve(directory, dest), attributes};
 }
 

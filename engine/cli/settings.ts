@@ -1,7 +1,7 @@
 import {resolve} from 'node:path';
 import {BuildError} from '../base/errors.js';
 import type {ComposeBuild} from '../compose/compose-build.js';
-import type {CacheSpec} from '../drivers/driver.js';
+import type {CacheSpec, Output} from '../drivers/driver.js';
 import type {BuildArgument, DockerfileSource, JobSettings, NamedContextSpec} from '../job/settings.js';
 import {readBuildArgFile} from './build-arg-file.js';
 import type {BuildFlags} from './build-options.js';
@@ -58,7 +58,7 @@ export async function jobSettings(
     cacheFrom: caches('from', flags.cacheFrom, compose, directory),
     cacheTo: caches('to', flags.cacheTo, compose, directory),
     pull: flags.pull ?? compose?.pull ?? false,
-    outputs: (flags.output ?? []).map((text) => parseOutput(text, directory)),
+    outputs: outputsOf(flags, directory),
     shmSize: flags.shmSize === undefined ? compose?.shmSize : parseSize(flags.shmSize, '--shm-size'),
     ulimits: [...(compose?.ulimits ?? []), ...(flags.ulimit ?? [])],
     jobs: flags.jobs === undefined ? undefined : parseCount(flags.jobs, '--jobs'),
@@ -67,6 +67,21 @@ export async function jobSettings(
     artifactsDirectory: flags.artifactsDir ?? 'artifacts',
     wantArtifacts: flags.artifacts ?? true,
   };
+}
+
+/** `--push` makes the image output one that is pushed, and is one where there is none. */
+function outputsOf({output = [], push = false}: BuildFlags, directory: string): readonly Output[] {
+  const outputs = output.map((text) => parseOutput(text, directory));
+  if (!push) return outputs;
+  const pushed = ({type, dest, attributes}: Output): Output => ({
+    type,
+    dest,
+    attributes: {...attributes, push: 'true'},
+  });
+  const own = outputs.some(({type}) => type === 'image');
+  return own
+    ? outputs.map((each) => (each.type === 'image' ? pushed(each) : each))
+    : [...outputs, pushed({type: 'image', dest: undefined, attributes: {}})];
 }
 
 /** Those of the service where no flag names one; its paths are relative to the project. */

@@ -79,7 +79,9 @@ interface Image {
 async function buildImage(build: BuildkitBuild, plan: Plan, request: BuildRequest): Promise<Image | undefined> {
   if (!wantsImage(request.outputs) && savedOutputs(request.outputs).length === 0) return undefined;
   const {tags, outputs} = request;
-  const own = outputs.find(({type}) => type === 'image')?.attributes ?? {};
+  // The daemon pushes what it has stored, when all is well.
+  const given = outputs.find(({type}) => type === 'image')?.attributes ?? {};
+  const own = Object.fromEntries(Object.entries(given).filter(([name]) => name !== 'push'));
   const response = await build.solve(plan.graph.target, {
     type: 'moby',
     attributes: {...own, ...(tags.length > 0 && {name: tags.join(',')})},

@@ -5,6 +5,7 @@ import {type Daemon, openDaemon} from './daemon.js';
 import type {DockerEndpoint} from './endpoint.js';
 import {imageLayers} from './image-layers.js';
 import {checkOutputs} from './outputs/outputs.js';
+import {pushTags, wantsPush} from './push.js';
 import {readStage, removeImage} from './stage-images.js';
 import {usableNetwork} from './usable-network.js';
 
@@ -50,6 +51,7 @@ export function createDockerDriver(endpoint: DockerEndpoint, options: DockerDriv
             ? (await import('./buildkit-build.js')).buildWithBuildkit
             : (await import('./classic/classic-build.js')).buildClassic
         )(daemon, plan, request, events, signal, options.stdout);
+        if (wantsPush(request)) await pushTags(daemon, request, events, signal);
         const built: Built = {
           driver: 'docker',
           configDigest: made.configDigest,

@@ -143,7 +143,7 @@ export async function runBuild(plan: Plan, request: BuildRequest, place: BuildPl
     const inline = collected !== undefined && request.cacheTo.some(({type}) => type === 'inline');
     const inlineCache = inline ? (await import('./cache/records.js')).inlineCache({store, plan, collected}) : undefined;
     const {mount: mountTree} = mounts ?? {mount: undefined};
-    const image = await finishBuild({store, made, plan, request, place, tree, base, mountTree, inlineCache});
+    const image = await finishBuild({store, made, plan, request, place, tree, base, mountTree, inlineCache, registry});
     return {solved, image};
   }
 

@@ -3,12 +3,14 @@ import type {BuildRequest, Output} from '../driver.js';
 import type {BuildPlace} from './build.js';
 import {blobCompression, compressionOf} from './layer-blobs.js';
 import type {WantedLayer} from './made-layers.js';
+import {isPushed} from './outputs/attributes.js';
 import {isStreamed} from './outputs/write-output.js';
 import {epochOf} from './solve/epoch.js';
 import type {LayerForm} from './step-layers.js';
 
 /** It is made of layers; the others of files. */
-export const hasLayers = (type: Output['type']): boolean => type === 'oci' || type === 'docker';
+export const hasLayers = (output: Output): boolean =>
+  output.type === 'oci' || output.type === 'docker' || isPushed(output);
 
 /** The image itself is asked for: to be tagged in the store, or for want of another output. */
 export const wantsImage = ({outputs}: Pick<BuildRequest, 'outputs'>): boolean =>
@@ -49,12 +51,10 @@ export function wantedLayers(
       remedy: 'Give all but one of them a dest=PATH.',
     });
   }
-  const wanted = outputs
-    .filter(({type}) => hasLayers(type))
-    .map((output) => ({
-      form: formOf(place, clampOf(output, request)),
-      blob: blobCompression(compressionOf(output)),
-    }));
+  const wanted = outputs.filter(hasLayers).map((output) => ({
+    form: formOf(place, clampOf(output, request)),
+    blob: blobCompression(compressionOf(output)),
+  }));
   const blobs = wanted.filter(({blob}) => blob !== undefined);
   const digests = wanted.filter(({blob}) => blob === undefined);
   if (wantsImage(request)) digests.push({form: formOf(place, undefined), blob: undefined});

@@ -5,6 +5,7 @@ import {layerMediaType, mediaTypes} from '../../oci/media-types.js';
 import {formatReference, parseReference, withDefaultTag} from '../../oci/reference.js';
 import {renderImageConfig} from '../../oci/render-config.js';
 import type {Plan} from '../../plan/plan.js';
+import type {RegistryClient} from '../../registry/client.js';
 import {writeBlob} from '../../store/blobs.js';
 import {chainIdOf, readChain, writeChain} from '../../store/layers.js';
 import type {Store} from '../../store/store.js';
@@ -14,8 +15,10 @@ import type {BuildPlace} from './build.js';
 import {inlineField} from './cache/document.js';
 import {compressionOf, finishedLayer} from './layer-blobs.js';
 import type {MadeLayers} from './made-layers.js';
+import {annotationsOf, isPushed, namesOf, sourcesOf} from './outputs/attributes.js';
 import {describeImage} from './outputs/finished-image.js';
 import {type BuiltStage, imageConfigOf, type StepLayer as StepTime} from './outputs/image-config.js';
+import {pushImage} from './outputs/push-image.js';
 import {writeOutputs} from './outputs/write-output.js';
 import {epochOf} from './solve/epoch.js';
 import {NotCached} from './solve/not-cached.js';
@@ -47,6 +50,7 @@ export interface OutputParts {
   readonly base: ImageConfig | undefined;
   /** Shows a tree as a directory; undefined where this process mounts nothing. */
   readonly mountTree: ((tree: Tree) => Promise<string>) | undefined;
+  readonly registry: RegistryClient;
   /** The cache that the image's configuration holds, of the diff IDs of its layers by step; undefined: none. */
   readonly inlineCache: ((layers: ReadonlyMap<string, {readonly diffId: Digest}>) => string) | undefined;
 }
@@ -56,7 +60,7 @@ export async function finishBuild(parts: OutputParts): Promise<FinishedBuild> {
   const {request, place, tree, made, mountTree} = parts;
   const others = request.outputs.filter(({type}) => type !== 'image');
   // Before anything is written: another process would write it again.
-  if (mountTree === undefined && others.some(({type}) => !hasLayers(type))) throw new NotCached('a root file system');
+  if (mountTree === undefined && others.some((output) => !hasLayers(output))) throw new NotCached('a root file system');
   for (const wanted of wantedLayers(request, place)) {
     for (const layer of tree.layers) if (layer.kind === 'step') made.begin(layer, wanted);
   }
@@ -64,13 +68,11 @@ export async function finishBuild(parts: OutputParts): Promise<FinishedBuild> {
     const [first] = await writeOthers(parts, others);
     return first ?? {configDigest: undefined, manifestDigest: undefined, layers: []};
   }
-  const named = request.outputs.flatMap(({type, attributes}) =>
-    type === 'image' ? (attributes['name'] ?? '').split(',').filter((name) => name !== '') : [],
-  );
+  const named = request.outputs.flatMap((output) => (output.type === 'image' ? namesOf(output) : []));
   const plain = await describe(parts, undefined);
   const tags = [...request.tags, ...named];
   if (tags.length > 0) await tagImage(parts, plain, tags);
-  const written = await writeOthers(parts, others);
+  const written = await writeOthers(parts, [...others, ...request.outputs.filter(isPushed)]);
   // With rewritten times it is the manifest of another image.
   const same = written.find(({configDigest}) => configDigest === plain.configDigest);
   return {configDigest: plain.configDigest, manifestDigest: same?.manifestDigest, layers: plain.builtLayers};
@@ -148,7 +150,7 @@ async function writeOthers(parts: OutputParts, outputs: readonly Output[]): Prom
   const epoch = epochOf(request);
   const written: FinishedBuild[] = [];
   for (const output of outputs) {
-    const needsLayers = hasLayers(output.type);
+    const needsLayers = hasLayers(output);
     const clamp = clampOf(output, request);
     const described = needsLayers ? await describe(parts, clamp) : undefined;
     const layers = [];
@@ -158,11 +160,17 @@ async function writeOthers(parts: OutputParts, outputs: readonly Output[]): Prom
     const image = describeImage({
       config: described?.config ?? withoutLayers(plan, base, request),
       layers,
-      tags: request.tags.map(fullName),
+      tags: [...new Set([...request.tags, ...namesOf(output)].map(fullName))],
+      annotations: annotationsOf(output),
+      docker: output.attributes['oci-mediatypes'] === 'false',
     });
     if (described !== undefined) {
       const {configDigest, descriptor} = image;
       written.push({configDigest, manifestDigest: descriptor.digest, layers: described.builtLayers});
+    }
+    if (isPushed(output)) {
+      await pushImage(image, output, sourcesOf(tree), parts.registry, place.events, signal);
+      continue;
     }
     const rootDirectory = (): Promise<string> => {
       if (mountTree === undefined) throw new NotCached('a root file system');

@@ -24,6 +24,8 @@ export interface FinishedImage {
   readonly tags: readonly string[];
   /** Of the manifest. */
   readonly annotations?: Readonly<Record<string, string>>;
+  /** `oci-mediatypes=false`: Docker's media types. */
+  readonly docker?: boolean;
 }
 
 /** The image with the documents that name its parts. */
@@ -35,9 +37,10 @@ export interface DescribedImage extends FinishedImage {
   readonly descriptor: Descriptor;
 }
 
-/** Configuration and manifest as bytes, in OCI's media types whatever the base had. Pure: the same image, the same bytes. */
+/** Configuration and manifest as bytes, in OCI's media types (or all in Docker's) whatever the base had. Pure: the same image, the same bytes. */
 export function describeImage(image: FinishedImage): DescribedImage {
-  const {config, annotations} = image;
+  const {config, annotations, docker = false} = image;
+  const manifestType = docker ? mediaTypes.dockerManifest : mediaTypes.ociManifest;
   const ids = config.rootfs.diff_ids;
   if (ids.length !== image.layers.length || image.layers.some(({diffId}, index) => ids[index] !== diffId)) {
     throw new Error('unreachable: the layers are not those of the configuration');
@@ -46,9 +49,13 @@ export function describeImage(image: FinishedImage): DescribedImage {
   const configDigest = digestOf(configBytes);
   const manifest: Manifest = {
     schemaVersion: 2,
-    mediaType: mediaTypes.ociManifest,
-    config: {mediaType: mediaTypes.ociConfig, digest: configDigest, size: configBytes.length},
-    layers: image.layers.map(({mediaType, digest, size}) => ({mediaType: ociLayerType(mediaType), digest, size})),
+    mediaType: manifestType,
+    config: {
+      mediaType: docker ? mediaTypes.dockerConfig : mediaTypes.ociConfig,
+      digest: configDigest,
+      size: configBytes.length,
+    },
+    layers: image.layers.map(({mediaType, digest, size}) => ({mediaType: layerType(mediaType, docker), digest, size})),
     ...(annotations === undefined || Object.keys(annotations).length === 0 ? {} : {annotations}),
   };
   const manifestBytes = renderManifest(manifest);
@@ -59,7 +66,7 @@ export function describeImage(image: FinishedImage): DescribedImage {
     configDigest,
     manifestBytes,
     descriptor: {
-      mediaType: mediaTypes.ociManifest,
+      mediaType: manifestType,
       digest: digestOf(manifestBytes),
       size: manifestBytes.length,
       platform: {architecture, os, ...(variant === undefined ? {} : {variant})},
@@ -67,8 +74,12 @@ export function describeImage(image: FinishedImage): DescribedImage {
   };
 }
 
-function ociLayerType(mediaType: string): string {
+/** Docker has no name for zstd: its manifests take OCI's. */
+function layerType(mediaType: string, docker: boolean): string {
   const compression = layerCompression(mediaType);
   if (compression === undefined) throw new Error(`unreachable: ${mediaType} is no layer`);
+  if (docker && compression !== 'zstd') {
+    return compression === 'gzip' ? mediaTypes.dockerLayerGzip : mediaTypes.dockerLayer;
+  }
   return layerMediaType(compression);
 }

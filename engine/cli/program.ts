@@ -5,7 +5,7 @@ import {addDeliverOptions} from './deliver-options.js';
 import type {DiffFlags} from './diff-command.js';
 import {addExperimentOptions, addRunOptions, type ExperimentFlags} from './experiment-options.js';
 import {reportFailure} from './failure.js';
-import {addStoreOptions} from './store-options.js';
+import {addStoreOptions, type StoreFlags} from './store-options.js';
 import {systemTerminal, type Terminal} from './terminal.js';
 import {version} from './version.js';
 
@@ -147,6 +147,23 @@ function addStoreCommands(root: Command, run: Run): void {
   addStoreOptions(root.command('images').description('the images in the store')).action(
     plain(run(async () => (await import('./images-command.js')).imagesCommand)),
   );
+  addStoreOptions(root.command('tag').description('one more name for an image of the store'))
+    .argument('<SOURCE>', 'a name, or the beginning of an ID')
+    .argument('<TARGET>', 'the new name')
+    .action((source: string, target: string, flags: StoreFlags) =>
+      run<StoreFlags>(async () => {
+        const {tagCommand} = await import('./name-commands.js');
+        return (_, given, terminal, signal) => tagCommand([source, target], given, terminal, signal);
+      })(undefined, flags),
+    );
+  addStoreOptions(root.command('rmi').description('take names of images away; prune removes what has none'))
+    .argument('<NAME...>', 'names, or the beginnings of IDs')
+    .action((names: readonly string[], flags: StoreFlags) =>
+      run<StoreFlags>(async () => {
+        const {removeCommand} = await import('./name-commands.js');
+        return (_, given, terminal, signal) => removeCommand(names, given, terminal, signal);
+      })(undefined, flags),
+    );
   addStoreOptions(root.command('history').description('past builds, the newest first'))
     .option('--last <N>', 'only so many')
     .action(plain(run(async () => (await import('./history-command.js')).historyCommand)));

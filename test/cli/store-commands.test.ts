@@ -12,6 +12,7 @@ import {completeSnapshot, newSnapshot} from '../../engine/store/snapshots.js';
 import {writeRecord} from '../../engine/store/records.js';
 import {listTags, writeTag} from '../../engine/store/tags.js';
 import {recordedStep, recordOf} from '../helpers/record.js';
+import {workshop} from '../helpers/cli.js';
 import {temporaryDirectory} from '../helpers/temporary.js';
 
 const never = new AbortController().signal;
@@ -158,3 +159,20 @@ for (const [argv, message] of [
     t.regex(error, message);
   });
 }
+
+test('an image gets a second name, and loses names; what is not there is named with the nearest', async (t) => {
+  const {cli} = workshop(t, undefined, {'app/Dockerfile': 'FROM scratch\nLABEL a=b\n'});
+  const built = await cli(['--no-compose', '--driver', 'embedded', 'app', '-t', 'team/app:1']);
+  t.is(built.status, 0, built.stderr);
+  t.is((await cli(['tag', 'team/app:1', 'team/app:2'])).status, 0);
+  const names = async () =>
+    (JSON.parse((await cli(['images', '--json'])).stdout) as {images: {reference: string}[]}).images.map(
+      ({reference}) => reference,
+    );
+  t.deepEqual(await names(), ['docker.io/team/app:1', 'docker.io/team/app:2']);
+  t.is((await cli(['rmi', 'team/app:1'])).stdout, 'untagged  team/app:1\n');
+  t.deepEqual(await names(), ['docker.io/team/app:2']);
+  const wrong = await cli(['tag', 'team/ap:2', 'x']);
+  t.not(wrong.status, 0);
+  t.regex(wrong.stderr, /the store has no image "team\/ap:2" \(did you mean "team\/app:2"\?\)/);
+});

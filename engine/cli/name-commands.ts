@@ -1,0 +1,54 @@
+import {BuildError, quote} from '../base/errors.js';
+import {didYouMean} from '../base/nearest.js';
+import {familiarName, formatReference, parseReference, withDefaultTag} from '../oci/reference.js';
+import type {Store} from '../store/store.js';
+import {listTags, readTag, removeTag, type Tag, writeTag} from '../store/tags.js';
+import {type StoreFlags, withStoreOf} from './store-options.js';
+import type {Terminal} from './terminal.js';
+
+/** An image of the store by its name, or by the beginning of its ID. Throws NOT_FOUND. */
+export function findTag(store: Store, text: string): Tag {
+  const all = listTags(store.root);
+  const id = text.replace(/^sha256:/, '');
+  const byId = /^[0-9a-f]{6,64}$/.test(id)
+    ? all.find(({configDigest}) => configDigest.slice(7).startsWith(id))
+    : undefined;
+  if (byId !== undefined) return byId;
+  const found = readTag(store, formatReference(withDefaultTag(parseReference(text))));
+  if (found !== undefined) return found;
+  const names = all.map(({reference}) => familiarName(parseReference(reference)));
+  throw new BuildError('NOT_FOUND', `the store has no image ${quote(text)}${didYouMean(text, names)}`, {
+    remedy: 'build-image images lists those that it has.',
+  });
+}
+
+/** `build-image tag SOURCE TARGET`: one more name for an image of the store. */
+export async function tagCommand(
+  [source, target]: readonly [string, string],
+  flags: StoreFlags,
+  terminal: Terminal,
+  signal: AbortSignal,
+): Promise<number> {
+  return withStoreOf(flags, terminal, signal, (store) => {
+    const parsed = withDefaultTag(parseReference(target));
+    if (parsed.digest !== undefined) throw new BuildError('USAGE', 'an image gets a name with a tag, not a digest');
+    writeTag(store, {...findTag(store, source), reference: formatReference(parsed), created: new Date().toISOString()});
+    return 0;
+  });
+}
+
+/** `build-image rmi NAME…`: takes names away. What no name needs any more goes with the next prune. */
+export async function removeCommand(
+  names: readonly string[],
+  flags: StoreFlags,
+  terminal: Terminal,
+  signal: AbortSignal,
+): Promise<number> {
+  const removed = await withStoreOf(flags, terminal, signal, (store) => {
+    const tags = names.map((name) => findTag(store, name));
+    return tags.filter(({reference}) => removeTag(store, reference)).map(({reference}) => reference);
+  });
+  if (flags.json === true) terminal.answer(`${JSON.stringify({untagged: removed}, null, 2)}\n`);
+  else for (const name of removed) terminal.answer(`untagged  ${familiarName(parseReference(name))}\n`);
+  return 0;
+}

@@ -5,7 +5,7 @@ import {invalid, readArMember, readArMembers, type ArMember} from './ar.js';
 import {descriptionOf, parseControl, relationsOf, type ControlFields} from './control.js';
 import {isDebianVersion} from './deb-version.js';
 import {compressionOf, decompress} from './decompress.js';
-import {readTar} from './tar-entries.js';
+import {readTar} from '../base/tar-entries.js';
 
 const mostControl = 16 * 1024 * 1024;
 const mostControlFile = 1024 * 1024;

@@ -1,5 +1,5 @@
 import {posix} from 'node:path';
-import {readTar} from './tar-entries.js';
+import {readTar} from '../base/tar-entries.js';
 
 /** Tar stream of a path in a stage (its index); the path itself is the first entry, named by its last part. */
 export type ReadTree = (stage: number, path: string, signal: AbortSignal) => AsyncIterable<Uint8Array>;

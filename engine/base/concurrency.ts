@@ -1,3 +1,4 @@
+import {setMaxListeners} from 'node:events';
 import pLimit from 'p-limit';
 
 /** Runs at most so many tasks at once; the others wait in order. */
@@ -69,6 +70,8 @@ export async function mapLimited<Item, Result>(
 ): Promise<Result[]> {
   const failure = new AbortController();
   const either = signal === undefined ? failure.signal : AbortSignal.any([signal, failure.signal]);
+  // Every request of every task waits for it: that is no leak.
+  setMaxListeners(0, either);
   const limit = pLimit({concurrency: most, rejectOnClear: true});
   const outcomes = await Promise.allSettled(
     [...items].map((item, index) =>

@@ -15,7 +15,7 @@ export function renderAnswer(result: JobResult): string {
 }
 
 /** The same as one JSON document. */
-export function answerJson(result: JobResult): string {
+export function answerJson(result: JobResult, delivered?: object): string {
   const {built, artifacts, seconds} = result;
   const cached = built.steps.filter((step) => step.cached).length;
   const document = {
@@ -28,6 +28,7 @@ export function answerJson(result: JobResult): string {
     steps: {ran: built.steps.length - cached, cached},
     seconds,
     warnings: result.warnings.map(({rule, message, line}) => ({rule, line, message})),
+    ...(delivered !== undefined && {delivered}),
   };
   return `${JSON.stringify(document, null, 2)}\n`;
 }

@@ -64,15 +64,27 @@ export async function buildCommand(
     );
     await writeFiles(flags, result);
     await summarize(flags, terminal, redactor, job, {result});
+    const sent =
+      flags.deliver === true
+        ? await (
+            await import('./deliver-built.js')
+          ).deliverBuilt(path, flags, opened, plan, result, terminal, redactor, progress, signal)
+        : undefined;
     progress.close();
     const id = result.built.configDigest ?? result.built.manifestDigest;
     const toStdout = job.settings.outputs.some(writesToStdout);
     const answer =
-      flags.json === true ? answerJson(result) : flags.quiet === true ? `${id ?? ''}\n` : renderAnswer(result);
+      flags.json === true
+        ? answerJson(result, sent && (await import('./delivery-answer.js')).deliveredFacts(sent.opened, sent.delivered))
+        : flags.quiet === true
+          ? `${id ?? ''}\n`
+          : renderAnswer(result) +
+            (sent === undefined ? '' : (await import('./delivery-answer.js')).renderDelivered(sent.delivered));
     // Where the output itself goes to standard output, the answer must not be in it.
     if (toStdout) terminal.error(answer);
     else terminal.answer(answer);
-    return 0;
+    for (const failure of sent?.delivered.failures ?? []) reportFailure(failure, terminal, signal, redactor);
+    return (sent?.delivered.failures.length ?? 0) === 0 ? 0 : 1;
   } catch (error) {
     progress?.close(error);
     await summarize(flags, terminal, redactor, job, {error: asBuildError(error, limited.signal)});

@@ -1,7 +1,9 @@
 import {Option, type Command} from 'commander';
+import type {TargetFlags} from './deliver-options.js';
 
 /** What commander gives for the options that `build` and its relatives share. */
-export interface BuildFlags {
+export interface BuildFlags extends TargetFlags {
+  readonly deliver?: boolean;
   readonly file?: string;
   readonly tag?: readonly string[];
   readonly buildArg?: readonly string[];

@@ -1,13 +1,17 @@
 import {resolve} from 'node:path';
-import {BuildError} from '../base/errors.js';
 import {createRedactor} from '../base/redact.js';
 import {parseReference, type Reference} from '../oci/reference.js';
-import type {Delivery} from '../delivery/plan-delivery.js';
-import type {DeliverFlags} from './deliver-options.js';
+import type {Progress} from '../progress/progress.js';
+import {factsOfCheckout} from './delivery-documents.js';
+import {type DeliverFlags, switched} from './deliver-options.js';
+import {deliveredFacts, deliveryJson, renderDelivered, renderDelivery} from './delivery-answer.js';
 import {reportFailure} from './failure.js';
 import {openDelivery, packagesToDeliver} from './open-delivery.js';
 import {composeOf} from './open-job.js';
+import {progressOf} from './progress-of.js';
+import {runDelivery} from './run-delivery.js';
 import {composeTags} from './settings.js';
+import {storeRoot} from './store-root.js';
 import type {Terminal} from './terminal.js';
 
 /** `build-image deliver`: the image to registries, packages to their repositories, where credentials are configured. */
@@ -18,20 +22,40 @@ export async function deliverCommand(
   signal: AbortSignal,
 ): Promise<number> {
   const redactor = createRedactor();
+  let progress: Progress | undefined;
   try {
     const own = await imageOf(path, flags, terminal, signal);
     const packages = await packagesToDeliver(flags.package, flags.artifactsDir ?? 'artifacts', terminal, signal);
     const directory = resolve(terminal.directory, path ?? '.');
     const opened = await openDelivery({directory, own, packages}, flags, terminal, redactor, signal);
-    const {delivery} = opened;
+    const {delivery, policy} = opened;
     for (const note of delivery.notes) terminal.error(redactor.redact(`${note}\n`));
-    if (delivery.nothing === undefined && flags.dryRun !== true) {
-      throw new BuildError('UNSUPPORTED', 'deliver shows what it would do so far', {remedy: 'Add --dry-run.'});
-    }
     if (delivery.nothing !== undefined) terminal.error(redactor.redact(`${delivery.nothing}\n`));
-    terminal.answer(flags.json === true ? deliveryJson(delivery) : renderDelivery(delivery));
-    return 0;
+    if (delivery.nothing !== undefined || flags.dryRun === true) {
+      terminal.answer(flags.json === true ? deliveryJson(delivery) : renderDelivery(delivery));
+      return 0;
+    }
+    const options = {
+      driver: flags.driver,
+      root: storeRoot(flags.root, terminal),
+      insecure: flags.insecureRegistry ?? [],
+      provenance: switched(flags.provenance, policy.provenance),
+      sbom: switched(flags.sbom, policy.sbom),
+      facts: await factsOfCheckout(path, flags, terminal, signal),
+      redactor,
+    };
+    progress = await progressOf(flags.progress ?? 'auto', terminal, redactor);
+    const delivered = await runDelivery(opened, own, options, terminal, progress, signal);
+    progress.close();
+    terminal.answer(
+      flags.json === true
+        ? `${JSON.stringify(deliveredFacts(opened, delivered), null, 2)}\n`
+        : renderDelivered(delivered),
+    );
+    for (const failure of delivered.failures) reportFailure(failure, terminal, signal, redactor);
+    return delivered.failures.length === 0 ? 0 : 1;
   } catch (error) {
+    progress?.close(error);
     return reportFailure(error, terminal, signal, redactor);
   }
 }
@@ -46,28 +70,4 @@ async function imageOf(
   if (flags.image !== undefined) return parseReference(flags.image);
   const [first] = composeTags(await composeOf(path, flags, terminal, signal));
   return first === undefined ? undefined : parseReference(first);
-}
-
-/** What would be done, a line each. */
-export function renderDelivery({tags, registries, packages}: Delivery): string {
-  const lines = [
-    ...tags.map((tag) => `tag       ${tag}`),
-    ...registries.flatMap(({target, references}) =>
-      references.map((reference) => `push      ${reference}  (${target.name})`),
-    ),
-    ...packages.map(
-      ({file, url, target}) => `package   ${file.path}  ${url}  (${target.name}, ${target.distribution})`,
-    ),
-  ];
-  return lines.map((line) => `${line}\n`).join('');
-}
-
-/** The same as one JSON document. */
-export function deliveryJson({tags, registries, packages}: Delivery): string {
-  const document = {
-    tags,
-    registries: registries.map(({target, references}) => ({name: target.name, references})),
-    packages: packages.map(({file, url}) => ({file: file.path, target: url})),
-  };
-  return `${JSON.stringify(document, null, 2)}\n`;
 }

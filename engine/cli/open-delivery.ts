@@ -32,6 +32,7 @@ export interface OpenedDelivery {
   readonly revision: Revision;
   readonly git: GitFinding;
   readonly stored: CredentialSource;
+  readonly packages: readonly PackageFile[];
 }
 
 /** Policy, git, CI and environment into what a delivery does. `redactor` learns every credential that is read. */
@@ -70,7 +71,7 @@ export async function openDelivery(
     },
     signal,
   );
-  return {delivery, policy, revision, git, stored};
+  return {delivery, policy, revision, git, stored, packages: source.packages};
 }
 
 function storedCredentials(terminal: Terminal): CredentialSource {

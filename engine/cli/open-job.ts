@@ -49,7 +49,8 @@ export async function openJob(
       }
     }
   }
-  const settings = await jobSettings(path, flags, compose, terminal, signal);
+  const asked = await jobSettings(path, flags, compose, terminal, signal);
+  const settings = flags.deliver === true ? (await import('./deliver-built.js')).deliverableSettings(asked) : asked;
   // Opened where it is read.
   const stdin = {[Symbol.asyncIterator]: () => (terminal.stdin as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]()};
   const prepared = await prepareJob(settings, stdin, signal).catch((error: unknown) => {

@@ -1,7 +1,7 @@
 import {Command, CommanderError, Option} from 'commander';
 import {addBuildOptions, addSettingsOptions, progressOption} from './build-options.js';
 import {cancellation} from './cancellation.js';
-import {addDeliverOptions} from './deliver-options.js';
+import {addDeliverOptions, addTargetOptions} from './deliver-options.js';
 import type {DiffFlags} from './diff-command.js';
 import {addExperimentOptions, addRunOptions, type ExperimentFlags} from './experiment-options.js';
 import {reportFailure} from './failure.js';
@@ -51,7 +51,11 @@ function program(terminal: Terminal, run: Run): Command {
     .enablePositionalOptions();
   const path = '[PATH]';
   const what = 'build context: a directory (default .), - for standard input, or a URL';
-  addBuildOptions(root.command('build', {isDefault: true}).description('build, extract the artifacts, tag (default)'))
+  addTargetOptions(
+    addBuildOptions(
+      root.command('build', {isDefault: true}).description('build, extract the artifacts, tag (default)'),
+    ).option('--deliver', 'and deliver what was built, as the command deliver'),
+  )
     .argument(path, what)
     .action(run(async () => (await import('./build-command.js')).buildCommand));
   addSettingsOptions(root.command('plan').description('what would run, and where every ARG and ENV value comes from'))

@@ -21,6 +21,7 @@ import {
   parseSsh,
 } from './flag-values.js';
 import {labelsOf, networkOf, secretsOf, sshOf} from './compose-values.js';
+import {revisionLabels} from './revision-labels.js';
 import type {Terminal} from './terminal.js';
 
 /**
@@ -48,7 +49,11 @@ export async function jobSettings(
     envOverrides: (flags.env ?? []).map(parseEnvOverride),
     contexts: new Map([...composeContexts(compose), ...contexts]),
     tags: [...new Set([...composeTags(compose), ...(flags.tag ?? [])])],
-    labels: {...labelsOf(compose), ...Object.fromEntries((flags.label ?? []).map(parseLabel))},
+    labels: {
+      ...(await revisionLabels(path, terminal, signal)),
+      ...labelsOf(compose),
+      ...Object.fromEntries((flags.label ?? []).map(parseLabel)),
+    },
     secrets: new Map([...secretsOf(compose), ...secrets]),
     ssh: new Map([...sshOf(compose, environment), ...ssh]),
     extraHosts: [...(compose?.extraHosts ?? []), ...(flags.addHost ?? []).map(parseHost)],

@@ -1,5 +1,6 @@
 import type {BuildContext} from '../context/context.js';
 import type {ImageConfig} from '../oci/config.js';
+import type {Digest} from '../oci/digest.js';
 import type {Platform} from '../oci/platform.js';
 import type {Plan} from '../plan/plan.js';
 import type {EventSink} from '../progress/events.js';
@@ -124,4 +125,49 @@ export interface Driver {
   build(plan: Plan, request: BuildRequest, events: EventSink, signal: AbortSignal): Promise<Built>;
   /** Tar stream of `path` in a built stage (its index). Rejects with NOT_FOUND if it is absent. The stage is never run. */
   readTree(built: Built, stage: number, path: string, signal: AbortSignal): AsyncIterable<Uint8Array>;
+}
+
+/** A layer in the form that registries get: gzip, or as its builder keeps it. */
+export interface LayerForm {
+  readonly mediaType: string;
+  readonly digest: Digest;
+  /** Bytes. */
+  readonly size: number;
+}
+
+export interface ExportedLayer {
+  /** Digest of the uncompressed tar. */
+  readonly diffId: Digest;
+  /** The form where it is known already; its bytes need not be at hand. */
+  readonly known: LayerForm | undefined;
+  /** Repositories (`host/path`) that are known to have the form. */
+  readonly places: readonly string[];
+  /**
+   * Brings the bytes to where `open` of the answer reads them, making the form where it has not been made. What several
+   * callers want is done once. `progress` gets bytes of the uncompressed layer.
+   */
+  ready(signal: AbortSignal, progress?: (current: number, total: number) => void): Promise<ReadyLayer>;
+  /** The repository has the form now. */
+  keptBy(place: string, form: LayerForm): void;
+}
+
+export interface ReadyLayer extends LayerForm {
+  /** The bytes from `offset` on. */
+  open(offset: number): AsyncIterable<Uint8Array>;
+}
+
+/** An image of a builder, on its way to registries. */
+export interface ExportedImage {
+  readonly driver: Driver['name'];
+  readonly configBytes: Uint8Array;
+  readonly configDigest: Digest;
+  readonly config: ImageConfig;
+  /** The lowest first. */
+  readonly layers: readonly ExportedLayer[];
+  /** Tar stream of a path of the image's file system, as `Driver.readTree`. */
+  readTree(path: string, signal: AbortSignal): AsyncIterable<Uint8Array>;
+  /** Digest of another image that the builder knows by this reference: of a base. */
+  digestOf(reference: string, signal: AbortSignal): Promise<Digest | undefined>;
+  /** Gives up what was held. Idempotent. */
+  close(): Promise<void>;
 }

@@ -6,6 +6,9 @@ import type {Dockerfile, Statement} from '../dockerfile/ast.js';
 import {parseStatements} from '../dockerfile/statement.js';
 import type {JobSettings} from './settings.js';
 
+/** What a delivery says of a package, beside it. */
+const documentSuffix = /\.(?:provenance|spdx)\.json$/;
+
 /** A directory with more in it holds not only what builds took out. */
 const mostFiles = 1000;
 
@@ -26,7 +29,8 @@ export async function ownArtifacts(
   if (parseStatements(dockerfile).some((statement) => names(statement, first))) return undefined;
   const patterns = settings.artifacts.length === 0 ? [everyPackage] : settings.artifacts.map(parseArtifactPattern);
   const files = await filesIn(directory);
-  const artifacts = files.every((file) => patterns.some((pattern) => pattern.matches(join('/', file), file)));
+  const packages = new Set(files.filter((file) => patterns.some((pattern) => pattern.matches(join('/', file), file))));
+  const artifacts = files.every((file) => packages.has(file) || packages.has(file.replace(documentSuffix, '')));
   return files.length > 0 && files.length <= mostFiles && artifacts ? path : undefined;
 }
 

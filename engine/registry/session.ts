@@ -1,5 +1,5 @@
 import {setTimeout as sleep} from 'node:timers/promises';
-import {BuildError} from '../base/errors.js';
+import {BuildError, hasErrno} from '../base/errors.js';
 import type {Reference} from '../oci/reference.js';
 import {type Authorizer, createAuthorizer} from './authorizer.js';
 import type {CredentialSource} from './credentials.js';
@@ -36,6 +36,10 @@ export interface Question {
   readonly push?: boolean;
   /** Another repository of the same registry that is read from: `library/debian`. */
   readonly from?: string;
+  /** Instead of `path`: an address that the registry gave for an upload. */
+  readonly at?: string;
+  /** Not tried again: a failure that may pass is thrown as the TransientFailure that it is. */
+  readonly once?: boolean;
 }
 
 /**
@@ -61,13 +65,13 @@ export interface Session {
   ): Promise<T>;
   /** Attempts after the first. */
   readonly retries: number;
-  /** Waits before the attempt after `failures` failed ones. */
-  pause(failures: number, signal: AbortSignal): Promise<void>;
+  /** Waits before the attempt after `failures` failed ones, `least` milliseconds at least. */
+  pause(failures: number, signal: AbortSignal, least?: number): Promise<void>;
   close(): Promise<void>;
 }
 
 /** Milliseconds that a server may make us wait; beyond, it is a refusal. */
-const longestWait = 60_000;
+export const longestWait = 60_000;
 
 export function createSession(options: SessionOptions): Session {
   const transport = createTransport(options);
@@ -80,12 +84,15 @@ export function createSession(options: SessionOptions): Session {
   const answered = new Set<string>();
 
   const attempt = async (endpoint: Endpoint, repository: string, question: Question, signal: AbortSignal, at?: URL) => {
-    const url = at ?? new URL(`${endpoint.base}/v2/${repository}${question.path}`);
+    const url = at ?? addressOf(endpoint, repository, question);
     try {
       return await exchange(endpoint, repository, question, url, signal);
     } catch (error) {
       signal.throwIfAborted();
-      throw connectionFailure(error, url.host);
+      const failure = connectionFailure(error, url.host);
+      // A registry that answered before is being started again.
+      const restarts = hasErrno(error, 'ECONNREFUSED') && answered.has(endpoint.base) && failure instanceof BuildError;
+      throw restarts ? new TransientFailure(failure) : failure;
     }
   };
 
@@ -147,7 +154,7 @@ export function createSession(options: SessionOptions): Session {
           }
         },
         {
-          retries: endpoint.mirror && !only ? Math.min(1, retries) : retries,
+          retries: question.once === true ? 0 : endpoint.mirror && !only ? Math.min(1, retries) : retries,
           minTimeout: backOff,
           maxTimeout: longestWait,
           randomize: true,
@@ -164,14 +171,14 @@ export function createSession(options: SessionOptions): Session {
       );
     } catch (error) {
       signal.throwIfAborted();
-      throw error instanceof TransientFailure ? error.failure : error;
+      throw error instanceof TransientFailure && question.once !== true ? error.failure : error;
     }
   };
 
   return {
     retries,
-    async pause(failures, signal) {
-      const wait = Math.min(backOff * 2 ** (failures - 1), longestWait) * (1 + Math.random());
+    async pause(failures, signal, least = 0) {
+      const wait = Math.max(least, Math.min(backOff * 2 ** (failures - 1), longestWait) * (1 + Math.random()));
       try {
         await sleep(wait, undefined, {signal});
       } catch (error) {
@@ -212,8 +219,13 @@ function scopeOf(repository: string, {push = false, from}: Question): string {
   return from === undefined ? scope : `${scope} repository:${from}:pull`;
 }
 
+function addressOf(endpoint: Endpoint, repository: string, {path, at}: Question): URL {
+  if (at !== undefined) return uploadTarget(endpoint, new URL(endpoint.base), at);
+  return new URL(`${endpoint.base}/v2/${repository}${path}`);
+}
+
 /** Where an upload goes on. A registry behind a proxy may name itself without TLS; another host never gets there. */
-function uploadTarget(endpoint: Endpoint, {host}: HttpResponse, location: string): URL {
+function uploadTarget(endpoint: Endpoint, {host}: Pick<HttpResponse, 'host'>, location: string): URL {
   const base = new URL(endpoint.base);
   let url: URL;
   try {

@@ -3,7 +3,7 @@ import type {Readable} from 'node:stream';
 import type {Dispatcher} from 'undici';
 import {BuildError} from '../base/errors.js';
 
-export type HttpMethod = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH';
+export type HttpMethod = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
 /** A stream is made anew for each attempt; with it `headers` has a content-length. */
 export type HttpBody = string | Uint8Array | (() => AsyncIterable<Uint8Array>);

@@ -46,7 +46,8 @@ export type Room =
   | 'trash'
   | 'locks'
   | 'mounts'
-  | 'contents';
+  | 'contents'
+  | 'compressed';
 
 /** For the worker threads of this process; the store must stay open as long as they use it. */
 export function shareStore(store: Store): SharedStore {

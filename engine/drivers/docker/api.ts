@@ -7,12 +7,16 @@ const ended = [200, 201, 204];
 
 /** What is used of `GET /images/{name}/json`. */
 export interface InspectedImage {
+  readonly Id?: string;
+  /** Bytes, uncompressed. */
+  readonly Size?: number;
   readonly Architecture: string;
   readonly Os: string;
   /** Bytes of the files of its layers. */
   readonly Size?: number;
   /** Null or absent where a daemon has none. */
   readonly RepoTags?: readonly string[] | null;
+  readonly RepoDigests?: readonly string[] | null;
   readonly Config?: object | null;
   readonly RootFS?: {readonly Layers?: readonly string[] | null};
 }

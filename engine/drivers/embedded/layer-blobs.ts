@@ -3,8 +3,8 @@ import {type Compression, layerCompression, layerMediaType} from '../../oci/medi
 import {claimBlob, readBlob} from '../../store/blobs.js';
 import {readChain} from '../../store/layers.js';
 import type {Store} from '../../store/store.js';
-import type {Output} from '../driver.js';
-import type {BlobCompression, MadeLayers} from './made-layers.js';
+import type {LayerForm as PushedForm, Output} from '../driver.js';
+import {type BlobCompression, createMadeLayers, type MadeLayers} from './made-layers.js';
 import type {FinishedLayer} from './outputs/finished-image.js';
 import type {BaseLayer, StepLayer, TreeLayer} from './solve/tree.js';
 import {type LayerForm, snapshotLayer, stepTar, variantOf} from './step-layers.js';
@@ -77,8 +77,31 @@ export function blobCompression({compression, level}: LayerCompression): BlobCom
   return compression === 'none' ? undefined : {compression, level};
 }
 
+/**
+ * The gzip form of a layer that a build made, from its files, and kept with them; undefined where the files do not give this
+ * layer (rewritten times), or it is another's. To be called where those files may be read.
+ */
+export async function layerOfStep(
+  store: Store,
+  layer: Pick<BaseLayer, 'layer' | 'chainId'>,
+  rootless: boolean,
+  signal: AbortSignal,
+): Promise<PushedForm | undefined> {
+  const own = ownLayer(store, layer);
+  if (own === undefined) return undefined;
+  const form = {rootless, clamp: undefined, readable: true};
+  const layers = createMadeLayers(store, signal);
+  try {
+    // Both come out of one pass over the files.
+    const {mediaType, digest, size, diffId} = await layers.blob(own, form, {compression: 'gzip', level: undefined});
+    return diffId === layer.layer.diffId ? {mediaType, digest, size} : undefined;
+  } finally {
+    await layers.close();
+  }
+}
+
 /** A layer that an earlier build made, of which the store has the files and no blob. */
-function ownLayer(store: Store, {layer, chainId}: BaseLayer): StepLayer | undefined {
+function ownLayer(store: Store, {layer, chainId}: Pick<BaseLayer, 'layer' | 'chainId'>): StepLayer | undefined {
   if (claimBlob(store, layer.digest) || layerCompression(layer.mediaType) !== 'none') return undefined;
   const snapshot = readChain(store, chainId);
   return snapshot === undefined ? undefined : snapshotLayer(store, snapshot);

@@ -1,6 +1,6 @@
 import {pipeline} from 'node:stream/promises';
 import type {Header} from 'tar-stream';
-import {BuildError, messageOf} from '../base/errors.js';
+import {BuildError, messageOf} from './errors.js';
 
 export interface TarEntry {
   readonly header: Header;

@@ -383,7 +383,7 @@ async function breakingProxy(t: ExecutionContext, upstream: string, most: number
         if (passed > most) return;
         passed += chunk.length;
         onward.write(chunk);
-        if (passed > most) setTimeout(() => incoming.socket.destroy() && onward.destroy(), 300);
+        if (passed > most) setTimeout(() => void [incoming.socket, onward].map((end) => end.destroy()), 300);
       });
       return;
     }

@@ -56,7 +56,7 @@ test('an upload that breaks off goes on where the registry has it', async (t) =>
     },
   };
   await client.push(parseReference(`${registry.host}/app`), [blob], signal);
-  t.deepEqual(registry.blob(), content);
+  t.true(registry.blob()?.equals(content));
   t.deepEqual(opened, [0, 3_000_000, 7_000_000]);
   const ranges = registry.requests.filter((line) => line.startsWith('PATCH'));
   t.deepEqual(ranges, ['PATCH', 'PATCH 3000000-11999999', 'PATCH 7000000-11999999']);

@@ -1,4 +1,4 @@
-import type {SourceRange} from '../base/errors.js';
+import type {BuildError, SourceRange} from '../base/errors.js';
 
 /** One here-document of an instruction (Dockerfile reference: "Here-Documents"). */
 export interface Heredoc {
@@ -121,7 +121,13 @@ export type Statement = {readonly instruction: Instruction} & (
   | {readonly kind: 'volume'; readonly paths: readonly string[]}
   | {readonly kind: 'user'; readonly user: string}
   | {readonly kind: 'workdir'; readonly path: string}
-  | {readonly kind: 'onbuild'; /** Parsed like a line of its own. */ readonly trigger: Instruction}
+  | {
+      readonly kind: 'onbuild';
+      /** Taken apart like a line of its own. */
+      readonly trigger: Instruction;
+      /** Why no image could be built on this one; BuildKit says so only there, so the image itself is built. */
+      readonly problem: BuildError | undefined;
+    }
   | {readonly kind: 'stopsignal'; readonly signal: string}
   | {
       readonly kind: 'healthcheck';

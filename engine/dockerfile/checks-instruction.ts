@@ -55,7 +55,7 @@ function* checkWorkdir({path, instruction}: StatementOf<'workdir'>, state: Stage
   yield warning('WorkdirRelativePath', message, instruction.range);
 }
 
-/** MaintainerDeprecated, LegacyKeyValueFormat, ExposeProtoCasing, ExposeInvalidFormat, SecretsUsedInArgOrEnv, SecretInArg. */
+/** MaintainerDeprecated, LegacyKeyValueFormat, ExposeProtoCasing, ExposeInvalidFormat, SecretsUsedInArgOrEnv, SecretInArg, InvalidTrigger. */
 export function* checkInstruction(statement: Statement, inStage: boolean): Generator<Warning> {
   const {range, keyword} = statement.instruction;
   switch (statement.kind) {
@@ -84,6 +84,13 @@ export function* checkInstruction(statement: Statement, inStage: boolean): Gener
     case 'expose':
       yield* checkPorts(statement);
       return;
+    case 'onbuild': {
+      const {problem} = statement;
+      if (problem !== undefined) {
+        yield warning('InvalidTrigger', `no image can be built on this one: ${problem.message}`, range);
+      }
+      return;
+    }
     default:
   }
 }

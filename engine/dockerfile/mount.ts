@@ -195,6 +195,9 @@ function interpret(values: ReadonlyMap<string, string>, {fail, open}: Reader): M
       throw fail('a secret mount needs an id or a target', undefined, 'For example: --mount=type=secret,id=token');
     }
   }
+  if (type === 'tmpfs' && !/^[./]*$/.test(text('source') ?? '')) {
+    throw fail('a tmpfs begins empty, so it has no source', 'source');
+  }
   const id = named ?? (type === 'secret' ? baseName(target ?? '') : type === 'ssh' ? 'default' : undefined);
   const asFile = type === 'secret' && env === undefined ? `/run/secrets/${baseName(id ?? '')}` : undefined;
   return {

@@ -47,6 +47,7 @@ export const rules: readonly Rule[] = [
   own('UnusedBuildArg', 'A build argument that no stage declares or nothing uses'),
   own('SecretInArg', 'A secret in a global ARG, or a credential in a value whose name does not say so'),
   own('ArgInvalidatesEarly', 'An ARG declared so early that steps which never mention it run again with it'),
+  own('InvalidTrigger', 'An ONBUILD trigger that fails every build on the image'),
   own('ContextHasGit', 'The build context sends the .git directory'),
 ];
 

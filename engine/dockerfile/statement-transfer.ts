@@ -4,7 +4,7 @@ import {failure} from './fail.js';
 import {readFlags, type FlagValues} from './flag-values.js';
 import {parseHeredocWord} from './heredoc.js';
 
-const common = {chown: 'one', chmod: 'one', link: 'switch', parents: 'switch', exclude: 'many'} as const;
+const common = {chown: 'one', chmod: 'one', link: 'switch', exclude: 'many'} as const;
 
 function transfer(context: Context, flags: FlagValues): FileTransfer {
   const {keyword, args, json} = context.instruction;
@@ -26,7 +26,8 @@ function transfer(context: Context, flags: FlagValues): FileTransfer {
   return {
     sources: args.slice(0, -1),
     destination,
-    from: flags.one('from'),
+    // An empty name is none: the build context.
+    from: flags.one('from') || undefined,
     chown: flags.one('chown'),
     chmod: flags.one('chmod'),
     link: flags.switch('link') ?? false,
@@ -36,7 +37,7 @@ function transfer(context: Context, flags: FlagValues): FileTransfer {
 }
 
 export function copy(context: Context): Statement {
-  const flags = readFlags(context, {from: 'one', ...common});
+  const flags = readFlags(context, {from: 'one', parents: 'switch', ...common});
   return {kind: 'copy', instruction: context.instruction, ...transfer(context, flags)};
 }
 

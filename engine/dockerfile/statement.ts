@@ -135,8 +135,21 @@ function onbuild(context: Context): Statement {
     original,
     comments: [],
   };
-  parseStatement(trigger, dockerfile);
-  return {kind: 'onbuild', instruction, trigger};
+  return {kind: 'onbuild', instruction, trigger, problem: problemOf(trigger, dockerfile)};
+}
+
+/** Throws for what no builder records: names without a value. */
+function problemOf(trigger: Instruction, dockerfile: Context['dockerfile']): BuildError | undefined {
+  try {
+    parseStatement(trigger, dockerfile);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof BuildError)) throw error;
+    const {keyword, args} = trigger;
+    const blank = args.length === 0 || args.some((word) => word.startsWith('='));
+    if ((keyword === 'ENV' || keyword === 'LABEL') && !blank) throw error;
+    return error;
+  }
 }
 
 /**

@@ -1,3 +1,4 @@
+import {parseHeredocWord} from '../dockerfile/heredoc.js';
 import {parseMount} from '../dockerfile/mount.js';
 import {within} from './fail.js';
 import {type StageText} from './layout.js';
@@ -21,7 +22,10 @@ export function staticReads(
   for (const {statement} of statements) {
     const {range, keyword} = statement.instruction;
     if (statement.kind === 'copy' || statement.kind === 'add') {
-      if (statement.from !== undefined) look(`${keyword} --from`, statement.from, range);
+      // Here-documents alone read from no stage, though --from may name one.
+      const inline =
+        !statement.instruction.json && statement.sources.every((word) => parseHeredocWord(word) !== undefined);
+      if (statement.from !== undefined && !inline) look(`${keyword} --from`, statement.from, range);
     } else if (statement.kind === 'run') {
       for (const {text} of statement.mounts) {
         const {type, from} = within(table.dockerfile, range, () => parseMount(text));

@@ -89,7 +89,7 @@ export function readExpose(reader: Reader, statement: StatementOf<'expose'>): Re
   const given = statement.ports.flatMap((word) => expand.split(word));
   const ports = within(reader.dockerfile, range, () => given.flatMap(parsePorts));
   if (ports.length > 0) state.config = {...state.config, ExposedPorts: withKeys(state.config.ExposedPorts, ports)};
-  return configOnly(['EXPOSE', ...given.map(shown)].join(' '), `EXPOSE [${[...new Set(ports)].sort().join(' ')}]`);
+  return configOnly(['EXPOSE', ...given.map(shown)].join(' '), `EXPOSE [${ports.join(' ')}]`);
 }
 
 export function readVolume(reader: Reader, statement: StatementOf<'volume'>): Read {
@@ -117,10 +117,12 @@ export function readUser(reader: Reader, statement: StatementOf<'user'>): Read {
 }
 
 function isSignal(name: string): boolean {
-  if (/^\d+$/.test(name)) return Number(name) > 0 && Number(name) <= 64;
+  // BuildKit takes any number but 0, whether the kernel knows it or not.
+  if (/^[-+]?\d+$/.test(name)) return Number(name) !== 0;
   const full = name.toUpperCase().replace(/^(?!SIG)/, 'SIG');
   return (
     Object.hasOwn(constants.signals, full) ||
+    full === 'SIGCLD' ||
     /^SIGRTM(?:IN(?:\+(?:[1-9]|1[0-5]))?|AX(?:-(?:[1-9]|1[0-4]))?)$/.test(full)
   );
 }
@@ -133,7 +135,7 @@ export function readStopSignal(reader: Reader, statement: StatementOf<'stopsigna
     throw failAt(reader.dockerfile, range, `STOPSIGNAL takes a signal, not "${signal}"`, {
       code: 'DOCKERFILE_INSTRUCTION',
       token: statement.signal,
-      remedy: 'Write a name such as SIGTERM, or a number from 1 to 64.',
+      remedy: 'Write a name such as SIGTERM, or its number.',
     });
   }
   state.config = {...state.config, StopSignal: signal};

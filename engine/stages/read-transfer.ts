@@ -9,7 +9,7 @@ import {shown, shownBodies} from './step-text.js';
 type Transfer = StatementOf<'copy'> | StatementOf<'add'>;
 type TransferOperation = Extract<Operation, {kind: 'copy' | 'add'}>;
 
-const symbolicMode = /^(?:[ugoa]*(?:[-+=](?:[rwxXst]*|[ugo]))+)(?:,[ugoa]*(?:[-+=](?:[rwxXst]*|[ugo]))+)*$/;
+const symbolicMode = /^[ugoa]*(?:[-+=][rwxXstugo]*)+(?:,[ugoa]*(?:[-+=][rwxXstugo]*)+)*$/;
 
 function checkMode(reader: Reader, statement: Transfer, mode: string): void {
   if (/^[0-7]+$/.test(mode) ? Number.parseInt(mode, 8) <= 0o7777 : symbolicMode.test(mode)) return;
@@ -78,17 +78,23 @@ export function readTransfer(reader: Reader, statement: Transfer): Read {
   return {
     operation,
     text: text.join(' ') + shownBodies(files),
-    reads: source.kind === 'main-context' ? [] : [source],
+    // Here-documents alone read from no stage, though --from may name one.
+    reads: source.kind === 'main-context' || sources.length === 0 ? [] : [source],
     createdBy: createdBy(instruction.keyword, operation, destination),
   };
 }
 
 /** BuildKit names no other flags in the history; the destination stands as written. */
-function createdBy(keyword: string, {chown, chmod, sources, files}: TransferOperation, destination: string): string {
+function createdBy(
+  keyword: string,
+  {parents, chown, chmod, sources, files}: TransferOperation,
+  destination: string,
+): string {
+  const kept = parents ? ['--parents'] : [];
   const owner = chown === undefined ? [] : [`--chown=${chown}`];
   const mode = chmod === undefined ? [] : [`--chmod=${chmod}`];
   const documents = files.map(({name}) => `<<${name}`);
-  return [keyword, ...owner, ...mode, ...sources, ...documents, destination, '# buildkit'].join(' ');
+  return [keyword, ...kept, ...owner, ...mode, ...sources, ...documents, destination, '# buildkit'].join(' ');
 }
 
 function flags(statement: Transfer, operation: TransferOperation): string[] {

@@ -1,51 +1,70 @@
-import {execFileSync, spawnSync} from 'node:child_process';
+import {execFile} from 'node:child_process';
 import {randomUUID} from 'node:crypto';
 import {mkdirSync, rmSync} from 'node:fs';
 import {join} from 'node:path';
+import {promisify} from 'node:util';
 import type {ImageConfig} from '../../engine/oci/config.js';
 import type {ConformanceCase, Outcome} from '../../test/integration/conformance/case.js';
 import {listImage, prepareCase} from '../../test/integration/conformance/image-build.js';
 import {imageFacts} from '../../test/integration/conformance/image-facts.js';
 
+/** The command of a Docker client, and whether it has buildx, with which one build gives both outputs. */
+export interface DockerClient {
+  readonly command: string;
+  readonly buildx: boolean;
+}
+
+const run = promisify(execFile);
+
 /** What a daemon makes of a case as an image: its config out of `docker save`, its files out of the same build as a tar. */
-export function recordImage(
+export async function recordImage(
   one: ConformanceCase,
-  docker: string,
+  docker: DockerClient,
   work: string,
   reason: (log: string) => string,
-): Outcome {
+): Promise<Outcome> {
   const directory = join(work, `case-${randomUUID()}`);
   const root = join(directory, 'root');
   const tag = `conformance-case:${randomUUID()}`;
   mkdirSync(root, {recursive: true});
   try {
     const {context, args} = prepareCase(one, directory);
-    const build = (...more: readonly string[]) =>
-      spawnSync(docker, ['build', '--progress=plain', '--provenance=false', ...args, ...more, context], {
-        encoding: 'utf8',
-        env: {...process.env, DOCKER_BUILDKIT: '1', CASE_SECRET: 'from the environment'},
-      });
-    const built = build('--no-cache', '-t', tag);
-    if (built.status !== 0) {
-      if (!built.stderr.includes('failed to solve')) throw new Error(`${one.name}: ${built.stderr}`);
-      return {error: reason(built.stderr).replaceAll(directory, '')};
-    }
+    const common = ['build', '--progress=plain', ...(docker.buildx ? ['--provenance=false'] : []), ...args];
     const tar = join(directory, 'out.tar');
-    const exported = build('--output', `type=tar,dest=${tar}`);
-    if (exported.status !== 0) throw new Error(`${one.name}: ${exported.stderr}`);
+    const file = ['--output', `type=tar,dest=${tar}`];
+    const builds = docker.buildx
+      ? [['--no-cache', '--output', `type=image,name=${tag}`, ...file]]
+      : [['--no-cache', '-t', tag], file];
+    for (const more of builds) {
+      const log = await failure(docker.command, [...common, ...more, context]);
+      if (log === undefined) continue;
+      if (!log.includes('failed to solve')) throw new Error(`${one.name}: ${log}`);
+      return {error: reason(log).replaceAll(directory, '')};
+    }
     const unpack = ['--numeric-owner', '--xattrs', '--xattrs-include=*', '--warning=no-timestamp'];
-    execFileSync('tar', [...unpack, '-C', root, '-xpf', tar]);
-    return {listing: listImage(root, one), image: imageFacts(savedConfig(docker, tag, directory))};
+    await run('tar', [...unpack, '-C', root, '-xpf', tar]);
+    return {listing: listImage(root, one), image: imageFacts(await savedConfig(docker.command, tag, directory))};
   } finally {
-    spawnSync(docker, ['image', 'rm', '-f', tag]);
+    await run(docker.command, ['image', 'rm', '-f', tag]).catch(() => undefined);
     rmSync(directory, {recursive: true, force: true});
   }
 }
 
-function savedConfig(docker: string, tag: string, directory: string): ImageConfig {
+/** What the command says on standard error where it fails; undefined where it succeeds. */
+async function failure(command: string, args: readonly string[]): Promise<string | undefined> {
+  const env = {...process.env, DOCKER_BUILDKIT: '1', CASE_SECRET: 'from the environment'};
+  try {
+    await run(command, args, {env, maxBuffer: 1 << 26});
+    return undefined;
+  } catch (error) {
+    return String((error as {stderr?: unknown}).stderr ?? error);
+  }
+}
+
+async function savedConfig(docker: string, tag: string, directory: string): Promise<ImageConfig> {
   const saved = join(directory, 'saved.tar');
-  execFileSync(docker, ['save', '-o', saved, tag]);
-  const read = (name: string): unknown => JSON.parse(execFileSync('tar', ['-xOf', saved, name], {encoding: 'utf8'}));
-  const [image] = read('manifest.json') as readonly {readonly Config: string}[];
-  return read(image?.Config ?? '') as ImageConfig;
+  await run(docker, ['save', '-o', saved, tag]);
+  const read = async (name: string): Promise<unknown> => JSON.parse((await run('tar', ['-xOf', saved, name])).stdout);
+  const [image] = (await read('manifest.json')) as readonly {readonly Config: string}[];
+  return (await read(image?.Config ?? '')) as ImageConfig;
 }

@@ -13,8 +13,6 @@ export interface ConformanceCase {
   /** Further arguments that both command lines know; `$BESIDE` is the directory that `beside` is made in. */
   readonly flags?: readonly string[];
   readonly beside?: Tree;
-  /** Why this engine refuses what the builder takes: a mistake that it finds. */
-  readonly refused?: string;
   /** What our own message has to say where the build fails. */
   readonly says?: RegExp;
 }

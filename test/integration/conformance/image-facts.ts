@@ -21,9 +21,10 @@ function withoutEmpty(container: NonNullable<ImageConfig['config']>): unknown {
   );
 }
 
-/** Digests in it name what differs from machine to machine. */
+/** Digests in it name what differs from machine to machine; the ports of EXPOSE were sorted by frontends up to 1.19. */
 function withoutTime({created_by: by, ...rest}: HistoryEntry): unknown {
-  return {...rest, created: undefined, created_by: by?.replace(/sha256:[0-9a-f]{64}/g, 'sha256:…')};
+  const ports = by?.replace(/^EXPOSE \[(.*)\]$/, (_, list: string) => `EXPOSE [${list.split(' ').sort().join(' ')}]`);
+  return {...rest, created: undefined, created_by: ports?.replace(/sha256:[0-9a-f]{64}/g, 'sha256:…')};
 }
 
 function sorted(value: unknown): unknown {

@@ -17,6 +17,7 @@ import {isFile} from './resolve.js';
 import type {CopyReuse} from './reuse.js';
 import {pivot, selectSource} from './select.js';
 import {isTar, unpack, type ArchiveSource} from './unpack.js';
+import {hasWildcard} from './wildcard.js';
 import {directoryTree, openSource, type CopySource, type SourceTree} from './source-tree.js';
 
 export type FileOperation = Extract<Operation, {kind: 'copy' | 'add' | 'workdir'}>;
@@ -102,8 +103,9 @@ async function transfer(operation: TransferOperation, options: StepOptions, sign
       if (operation.parents) {
         const {directory, pattern} = pivot(text);
         const include = compilePatterns([pattern], '--parents');
-        const [selected] = selectSource(source, directory);
-        if (selected !== undefined) {
+        // Without a wildcard the path has to be there; with one it may match nothing.
+        if (!hasWildcard(directory) && !hasWildcard(pattern)) selectSource(source, `${directory}/${pattern}`);
+        for (const selected of selectSource(source, directory)) {
           const copier = new TreeCopier(source, destination, {...rules, include}, pool, signal);
           await copier.copy(selected, written);
         }

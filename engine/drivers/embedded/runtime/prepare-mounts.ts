@@ -17,6 +17,8 @@ export interface PreparedMounts {
 }
 
 export interface MountPlace {
+  /** The step's root file system, mounted. */
+  readonly root: string;
   /** Of this step alone; on a file system that can hold the upper directory of an overlay. */
   readonly scratch: string;
   /** Of this step alone; on a tmpfs. Made where it is needed. */
@@ -61,7 +63,7 @@ export async function prepareMounts(
           break;
         }
         case 'tmpfs':
-          mounts.push(tmpfsMount(mount));
+          mounts.push(tmpfsMount(mount, place.root));
           break;
         case 'secret':
           if (mount.target !== undefined) mounts.push(secretMount(mount, mount.target, join(memory(), String(index))));
@@ -142,12 +144,13 @@ function discardedWrites(root: string, scratch: string, rootless: boolean, relea
   return merged;
 }
 
-const tmpfsMount = ({target, size}: Of<'tmpfs'>): SpecMount => ({
-  destination: target,
-  type: 'tmpfs',
-  source: 'tmpfs',
-  options: ['nosuid', ...(size === undefined ? [] : [`size=${size}`])],
-});
+/** It has the mode of the directory that it covers. A size of 0 is no limit. */
+function tmpfsMount({target, size}: Of<'tmpfs'>, root: string): SpecMount {
+  const covered = statSync(resolveInRoot(root, target), {throwIfNoEntry: false});
+  const mode = covered === undefined ? [] : [`mode=${(covered.mode & 0o7777).toString(8)}`];
+  const limit = size === undefined || size === 0 ? [] : [`size=${size}`];
+  return {destination: target, type: 'tmpfs', source: 'tmpfs', options: ['nosuid', ...mode, ...limit]};
+}
 
 function secretMount({value, mode, uid, gid}: Of<'secret'>, target: string, path: string): SpecMount {
   writeFileSync(path, value, {flag: 'wx', mode: 0o600});

@@ -117,7 +117,13 @@ async function runIn(
   const user = resolveUserIn(root, step.user);
   const hostname = options.hostname ?? defaultHostname;
   const files = networkFiles(bundle, network, hostname, options.extraHosts);
-  const prepared = await prepareMounts(wanted, operation.script, {scratch, memory, rootless: runtime.rootless, signal});
+  const prepared = await prepareMounts(wanted, operation.script, {
+    root,
+    scratch,
+    memory,
+    rootless: runtime.rootless,
+    signal,
+  });
   try {
     makeSystemDirectories(root);
     if (runtime.noDevices)

@@ -68,7 +68,8 @@ export async function perform(
     case 'add':
     case 'workdir': {
       const {runFileStep} = await import('../files/step.js');
-      const source = operation.kind === 'workdir' ? undefined : await copySource(job, operation.source, tools);
+      const reads = operation.kind !== 'workdir' && operation.sources.length > 0;
+      const source = reads ? await copySource(job, operation.source, tools) : undefined;
       const user = config.User ?? '';
       const fetched = operation.kind === 'workdir' ? undefined : tools.contents.fetched(operation);
       const time = timeOf(tools.request);

@@ -4,7 +4,7 @@ import type {BuildRequest} from '../../driver.js';
 import {epochOf} from './epoch.js';
 
 /** Changes whenever the same parts would give another file system. */
-const recipe = 1;
+const recipe = 2;
 
 /** The network RUN gets: the instruction's own, else the request's. */
 export function networkOf(
@@ -61,7 +61,7 @@ export async function partsOf(
       add({kind: 'instruction', name: kind.toUpperCase(), value: [...sources]});
       add(setting('flags', flags));
       for (const {name, content} of files) add(setting(`<<${name}`, content));
-      add(...(await sourceKeys(source, operation, undefined)));
+      if (sources.length > 0) add(...(await sourceKeys(source, operation, undefined)));
       // Directories that are made for what is copied have it.
       const epoch = epochOf(request);
       if (epoch !== undefined) add(setting('SOURCE_DATE_EPOCH', epoch));

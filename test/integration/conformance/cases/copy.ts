@@ -211,6 +211,12 @@ const destinations: readonly ConformanceCase[] = [
   onBase('a destination with dot-dot behind a symlink', 'COPY a.txt /to-dir/../x'),
 ];
 
+const modes: Tree = {
+  'm/plain': 'p\n',
+  'm/special': {content: 's\n', mode: 0o6751},
+  'm/none': {content: 'n\n', mode: 0},
+  'm/d': {directory: true, mode: 0o3750},
+};
 const flags: readonly ConformanceCase[] = [
   onBase('chown with numbers', 'COPY --chown=10:20 d /new/x'),
   onBase('chown with one number', 'COPY --chown=10 a.txt /new/x'),
@@ -247,6 +253,12 @@ const flags: readonly ConformanceCase[] = [
   onBase('symbolic chmod that adds', 'COPY --chmod=a+x,o-r d /new/x'),
   onBase('symbolic chmod with setuid and sticky', 'COPY --chmod=u+s,+t d /new/x'),
   onBase('symbolic chmod that copies bits', 'COPY --chmod=g=u a.txt c.md /new/'),
+  ...['o+t', 'o=s', '=t', '+st', 'u=go', 'g=urw', 'a-x+X', 'a=u', '-X', 'u=', '=', 'u+', 'ug+x-w,o=g'].map((mode) =>
+    one(`symbolic chmod: ${mode}`, `COPY --chmod=${mode} m /x`, modes),
+  ),
+  one('symbolic chmod of an unknown letter', 'COPY --chmod=u+q m /x', modes, /chmod/),
+  one('symbolic chmod that ends in a comma', 'COPY --chmod=u+x, m /x', modes, /chmod/),
+  one('an empty chmod is none', 'COPY --chmod= m /x', modes),
   onBase('symbolic chmod without who', 'COPY --chmod=+x a.txt /new/x'),
   onBase('chmod leaves symlinks', 'COPY --chmod=0700 n /new', {'n/l': {link: 'f'}, 'n/f': 'f\n'}),
   onBase('chmod of a directory that is there', 'COPY --chmod=0711 d /dir'),
@@ -332,6 +344,11 @@ const stages: readonly ConformanceCase[] = [
 ];
 
 const heredocs: readonly ConformanceCase[] = [
+  {
+    name: 'a here-document alone needs nothing of the stage that --from names',
+    dockerfile: 'FROM scratch AS a\nCOPY missing /\nFROM scratch\nCOPY --from=a <<EOF /x\nhello\nEOF\n',
+  },
+  one('an empty --from is none', 'COPY --from= a.txt /x', sources),
   one('a here-document as a file', 'COPY <<EOF /x/y\nhello\nEOF'),
   one('a here-document into a directory', 'COPY <<a.txt /x/\nhello\na.txt'),
   one('two here-documents and a file', 'COPY <<one <<two a.txt /x/\n1\none\n2\ntwo', sources),

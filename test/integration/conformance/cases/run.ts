@@ -325,6 +325,22 @@ export const runCases: readonly ConformanceCase[] = [
     dockerfile: `${base}RUN --mount=type=tmpfs,target=/t,size=1m dd if=/dev/zero of=/t/x bs=1M count=3 2>/dev/null || echo full > /out\n`,
   },
   {
+    name: 'RUN --mount=type=tmpfs has the mode of what it covers',
+    dockerfile: `${base}RUN --mount=type=tmpfs,target=/root --mount=type=tmpfs,target=/tmp --mount=type=tmpfs,target=/srv/empty --mount=type=tmpfs,target=/new stat -c '%n %a %u:%g' /root /tmp /srv/empty /new > /out\n`,
+  },
+  {
+    name: 'RUN --mount=type=tmpfs of a user who may not write there',
+    dockerfile: `${base}USER alice\nRUN --mount=type=tmpfs,target=/srv/empty touch /srv/empty/x\n`,
+  },
+  {
+    name: 'RUN --mount=type=tmpfs of size 0 has no limit',
+    dockerfile: `${base}RUN --mount=type=tmpfs,target=/t,size=0 dd if=/dev/zero of=/t/x bs=1k count=64 2>/dev/null && echo fits > /out\n`,
+  },
+  {
+    name: 'RUN --mount=type=tmpfs with a source fails',
+    dockerfile: `${base}RUN --mount=type=tmpfs,target=/t,source=/x true\n`,
+  },
+  {
     name: 'RUN --mount=type=secret',
     dockerfile: `${base}RUN --mount=type=secret,id=s cat /run/secrets/s > /out; stat -c '%a %u:%g' /run/secrets/s >> /out\n`,
     flags: ['--secret', 'id=s,src=$BESIDE/secret'],

@@ -1,0 +1,20 @@
+import type {Outcome} from '../case.js';
+
+/** What differs, a line each; empty where both made the same (the words of an error may differ). */
+export function differences(theirs: Outcome, ours: Outcome): readonly string[] {
+  if ('error' in theirs || 'error' in ours) {
+    if ('error' in theirs && 'error' in ours) return /internal error|unreachable/.test(ours.error) ? [ours.error] : [];
+    const both = {theirs, ours};
+    return Object.entries(both).map(([name, outcome]) => `${name}: ${'error' in outcome ? outcome.error : 'built'}`);
+  }
+  const lines = ({listing, image}: typeof theirs): readonly string[] => [
+    ...listing,
+    ...JSON.stringify(image ?? {}, null, 1).split('\n'),
+  ];
+  const [a, b] = [lines(theirs), lines(ours)];
+  const [inA, inB] = [new Set(a), new Set(b)];
+  const missing = a.filter((line) => !inB.has(line)).map((line) => `- ${line}`);
+  const extra = b.filter((line) => !inA.has(line)).map((line) => `+ ${line}`);
+  if (missing.length + extra.length > 0) return [...missing, ...extra];
+  return a.join('\n') === b.join('\n') ? [] : ['the same lines in another order'];
+}

@@ -9,7 +9,7 @@ import {buildImage} from '../test/integration/conformance/image-build.js';
 import {differences} from '../test/integration/conformance/random/compare.js';
 import {randomCase, type Syntax} from '../test/integration/conformance/random/dockerfile.js';
 import {shrink} from '../test/integration/conformance/random/shrink.js';
-import {recordImage} from './lib/record-image.js';
+import {buildOnDaemon} from '../test/integration/conformance/daemon-build.js';
 
 const [from = '1', count = '100', syntax = 'current'] = process.argv.slice(2);
 const docker = process.env['DOCKER'] ?? 'docker';
@@ -25,7 +25,10 @@ async function compare(one: ConformanceCase): Promise<readonly string[]> {
   try {
     const last = (log: string): string => log.trim().split('\n').at(-1) ?? '';
     const client = {command: docker, buildx: syntax === 'current'};
-    const [theirs, ours] = await Promise.all([recordImage(one, client, work, last), buildImage(one, store, directory)]);
+    const [theirs, ours] = await Promise.all([
+      buildOnDaemon(one, client, work, last),
+      buildImage(one, store, directory),
+    ]);
     if ('error' in theirs) refused++;
     return differences(theirs, ours);
   } finally {

@@ -9,7 +9,7 @@ import {baseArchive} from '../test/integration/conformance/bases.js';
 import {groups, imageGroups} from '../test/integration/conformance/groups.js';
 import {listTree} from '../test/integration/conformance/listing.js';
 import {makeTree} from '../test/integration/conformance/tree.js';
-import {recordImage} from './lib/record-image.js';
+import {buildOnDaemon} from '../test/integration/conformance/daemon-build.js';
 
 // Runs every case on a Docker daemon and keeps what it made: facts only.
 const docker = process.env['DOCKER'] ?? 'docker';
@@ -100,7 +100,7 @@ try {
   const images = Object.entries(imageGroups).filter(([group]) => asked(group));
   if (images.length > 0) execFileSync(docker, ['load', '-i', baseArchive(work)]);
   for (const [group, cases] of images) {
-    await keep(group, cases, (one) => recordImage(one, {command: docker, buildx: true}, work, reason));
+    await keep(group, cases, (one) => buildOnDaemon(one, {command: docker, buildx: true}, work, reason));
   }
 } finally {
   rmSync(work, {recursive: true, force: true});

@@ -2,6 +2,7 @@ import type {ConformanceCase} from './case.js';
 import {addCases} from './cases/add.js';
 import {configCases} from './cases/config.js';
 import {copyCases} from './cases/copy.js';
+import {mountCases} from './cases/mounts.js';
 import {runCases} from './cases/run.js';
 import {stageCases} from './cases/stages.js';
 
@@ -13,7 +14,7 @@ export const groups: Readonly<Record<string, readonly ConformanceCase[]>> = {
 
 /** Groups that are built as images, on the base images of bases.ts. */
 export const imageGroups: Readonly<Record<string, readonly ConformanceCase[]>> = {
-  run: runCases,
+  run: [...runCases, ...mountCases],
   config: configCases,
   stages: stageCases,
 };

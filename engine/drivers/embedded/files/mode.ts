@@ -51,7 +51,7 @@ const invalid = (text: string) =>
  * is copied; X looks at the original mode; the sticky bit is not others' to give, and named without a class it stands alone.
  */
 function clauseChanges(classes: string, actions: string): Change[] {
-  const named = [...classes].reduce((sum, one) => sum | (owned[one] ?? 0), 0);
+  const named = Array.from(classes).reduce((sum, one) => sum | (owned[one] ?? 0), 0);
   const mayBeSpecial = named === 0 || (named & ~0o007) !== 0;
   const changes: Change[] = [];
   for (const [, sign = '', what = ''] of actions.matchAll(/([-+=])([^-+=]*)/g)) {

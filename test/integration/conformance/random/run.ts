@@ -20,22 +20,26 @@ const commands: readonly ((dice: Dice) => string)[] = [
   (dice) => `cp -a /srv/data ${dice.pick(['/x', '/tmp/copy', '/new'])}`,
   (dice) => `find ${dice.pick(['/srv', '/x', '/home', '/etc/app'])} | sort > /tmp/list`,
   () => 'env | grep -vE "^(PWD|SHLVL|HOSTNAME)=" | sort > /tmp/env',
-  () => 'id > /tmp/id; pwd >> /tmp/id; umask >> /tmp/id',
   () => "stat -c '%n %a %u:%g %F' /srv/* /etc/* /tmp > /tmp/stat",
   () => 'mkfifo /tmp/pipe',
   () => 'test -w /etc && echo "new:x:77:78::/:/bin/sh" >> /etc/passwd',
   () => 'ls -A /run /dev/shm /proc/1/cwd > /tmp/ls 2>&1; true',
   (dice) => dice.pick(['true', 'false', 'exit 3', ':']),
+  () => 'id > /tmp/id; pwd >> /tmp/id; umask >> /tmp/id',
 ];
+
+/** So many at the end tell of what old daemons do in another way: the groups of a user. */
+const latest = 1;
 
 /** One RUN, with mounts of the context, of stages, of caches of its own. */
 export function run(dice: Dice, syntax: Syntax, context: Tree, stages: readonly string[], id: string): string {
   const flags: string[] = [];
-  const body = dice.many(1, 2, () => dice.pick(commands)(dice)).join(dice.pick([' && ', '; ']));
+  const known = syntax === 'current' ? commands : commands.slice(0, -latest);
+  const body = dice.many(1, 2, () => dice.pick(known)(dice)).join(dice.pick([' && ', '; ']));
   // Most steps go on whatever a command says, or few would build to their end.
   let command = dice.oneIn(8) ? body : `{ ${body}; } 2>/dev/null || true`;
   if (dice.oneIn(5)) {
-    const [flag, use] = mount(dice, context, stages, id);
+    const [flag, use] = mount(dice, syntax, context, stages, id);
     flags.push(flag);
     command = dice.oneIn(4) ? use : `{ ${use}; ${body}; } 2>/dev/null || true`;
   }
@@ -49,8 +53,16 @@ export function run(dice: Dice, syntax: Syntax, context: Tree, stages: readonly 
   return ['RUN', ...flags, dice.oneIn(5) ? command.replace(' && ', ' && \\\n  # comment\n  ') : command].join(' ');
 }
 
-function mount(dice: Dice, context: Tree, stages: readonly string[], id: string): [flag: string, use: string] {
-  const target = dice.pick(['/m', '/srv/data', '/new/at', '/srv/link/at', 'rel/at', '/srv/empty', '/x', '/etc/app']);
+function mount(
+  dice: Dice,
+  syntax: Syntax,
+  context: Tree,
+  stages: readonly string[],
+  id: string,
+): [flag: string, use: string] {
+  // A mount point that was made for the step stayed in the image once.
+  const there = ['/srv/data', '/srv/empty', '/etc/app'];
+  const target = dice.pick(syntax === 'current' ? [...there, '/m', '/new/at', '/srv/link/at', 'rel/at', '/x'] : there);
   const list = `ls -AR ${target} > /tmp/mounted 2>&1`;
   switch (dice.below(5)) {
     case 0:

@@ -41,7 +41,7 @@ function instructionsOf(text: string): string[] {
   let end: string | undefined;
   let open = false;
   for (const line of text.split(/(?<=\n)/)) {
-    if (end !== undefined || open) pieces[pieces.length - 1] += line;
+    if (end !== undefined || open) pieces.push(`${pieces.pop() ?? ''}${line}`);
     else pieces.push(line);
     if (end !== undefined) {
       if (line.trim() === end) end = undefined;

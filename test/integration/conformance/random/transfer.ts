@@ -71,9 +71,12 @@ export function transfer(dice: Dice, syntax: Syntax, context: Tree, stages: read
 function transferFlags(dice: Dice, syntax: Syntax, keyword: string, context: Tree): string[] {
   const paths = Object.keys(context);
   const flags: string[] = [];
-  if (dice.oneIn(4)) flags.push(`--chown=${dice.pick(owners)}`);
+  // Frontends of old want a passwd for a name, and drop special bits of a mode.
+  if (dice.oneIn(4)) flags.push(`--chown=${dice.pick(syntax === 'current' ? owners : owners.slice(0, 2))}`);
   if (dice.oneIn(5)) {
-    flags.push(`--chmod=${dice.pick(syntax === 'current' && dice.oneIn(2) ? symbolic : modes.slice(0, 5))}`);
+    flags.push(
+      `--chmod=${dice.pick(syntax === 'current' && dice.oneIn(2) ? symbolic : modes.slice(0, syntax === 'current' ? 5 : 2))}`,
+    );
   }
   if (dice.oneIn(60)) flags.push(dice.pick(wrong));
   if (syntax === 'old') return flags;

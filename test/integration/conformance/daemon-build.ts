@@ -3,21 +3,23 @@ import {randomUUID} from 'node:crypto';
 import {mkdirSync, rmSync} from 'node:fs';
 import {join} from 'node:path';
 import {promisify} from 'node:util';
-import type {ImageConfig} from '../../engine/oci/config.js';
-import type {ConformanceCase, Outcome} from '../../test/integration/conformance/case.js';
-import {listImage, prepareCase} from '../../test/integration/conformance/image-build.js';
-import {imageFacts} from '../../test/integration/conformance/image-facts.js';
+import type {ImageConfig} from '../../../engine/oci/config.js';
+import type {ConformanceCase, Outcome} from './case.js';
+import {listImage, prepareCase} from './image-build.js';
+import {imageFacts} from './image-facts.js';
 
 /** The command of a Docker client, and whether it has buildx, with which one build gives both outputs. */
 export interface DockerClient {
   readonly command: string;
   readonly buildx: boolean;
+  /** Default that of this process. */
+  readonly env?: NodeJS.ProcessEnv;
 }
 
 const run = promisify(execFile);
 
 /** What a daemon makes of a case as an image: its config out of `docker save`, its files out of the same build as a tar. */
-export async function recordImage(
+export async function buildOnDaemon(
   one: ConformanceCase,
   docker: DockerClient,
   work: string,
@@ -36,23 +38,24 @@ export async function recordImage(
       ? [['--no-cache', '--output', `type=image,name=${tag}`, ...file]]
       : [['--no-cache', '-t', tag], file];
     for (const more of builds) {
-      const log = await failure(docker.command, [...common, ...more, context]);
+      const log = await failure(docker, [...common, ...more, context]);
       if (log === undefined) continue;
-      if (!log.includes('failed to solve')) throw new Error(`${one.name}: ${log}`);
+      // What the daemon never began is no outcome of the Dockerfile.
+      if (!log.includes('[internal] load build definition')) throw new Error(`${one.name}: ${log}`);
       return {error: reason(log).replaceAll(directory, '')};
     }
     const unpack = ['--numeric-owner', '--xattrs', '--xattrs-include=*', '--warning=no-timestamp'];
     await run('tar', [...unpack, '-C', root, '-xpf', tar]);
-    return {listing: listImage(root, one), image: imageFacts(await savedConfig(docker.command, tag, directory))};
+    return {listing: listImage(root, one), image: imageFacts(await savedConfig(docker, tag, directory))};
   } finally {
-    await run(docker.command, ['image', 'rm', '-f', tag]).catch(() => undefined);
+    await run(docker.command, ['image', 'rm', '-f', tag], {env: docker.env}).catch(() => undefined);
     rmSync(directory, {recursive: true, force: true});
   }
 }
 
 /** What the command says on standard error where it fails; undefined where it succeeds. */
-async function failure(command: string, args: readonly string[]): Promise<string | undefined> {
-  const env = {...process.env, DOCKER_BUILDKIT: '1', CASE_SECRET: 'from the environment'};
+async function failure({command, ...docker}: DockerClient, args: readonly string[]): Promise<string | undefined> {
+  const env = {...process.env, ...docker.env, DOCKER_BUILDKIT: '1', CASE_SECRET: 'from the environment'};
   try {
     await run(command, args, {env, maxBuffer: 1 << 26});
     return undefined;
@@ -61,9 +64,9 @@ async function failure(command: string, args: readonly string[]): Promise<string
   }
 }
 
-async function savedConfig(docker: string, tag: string, directory: string): Promise<ImageConfig> {
+async function savedConfig({command, env}: DockerClient, tag: string, directory: string): Promise<ImageConfig> {
   const saved = join(directory, 'saved.tar');
-  await run(docker, ['save', '-o', saved, tag]);
+  await run(command, ['save', '-o', saved, tag], {env});
   const read = async (name: string): Promise<unknown> => JSON.parse((await run('tar', ['-xOf', saved, name])).stdout);
   const [image] = (await read('manifest.json')) as readonly {readonly Config: string}[];
   return (await read(image?.Config ?? '')) as ImageConfig;

@@ -146,7 +146,7 @@ function discardedWrites(root: string, scratch: string, rootless: boolean, relea
 
 /** It has the mode of the directory that it covers. A size of 0 is no limit. */
 function tmpfsMount({target, size}: Of<'tmpfs'>, root: string): SpecMount {
-  const covered = statSync(resolveInRoot(root, target), {throwIfNoEntry: false});
+  const covered = statSync(hostPathInRoot(root, target), {throwIfNoEntry: false});
   const mode = covered === undefined ? [] : [`mode=${(covered.mode & 0o7777).toString(8)}`];
   const limit = size === undefined || size === 0 ? [] : [`size=${size}`];
   return {destination: target, type: 'tmpfs', source: 'tmpfs', options: ['nosuid', ...mode, ...limit]};

@@ -76,7 +76,7 @@ async function readFile(
   whole = false,
 ): Promise<Buffer | undefined> {
   const {readStage} = await import('../drivers/docker/stage-images.js');
-  const {readTar} = await import('../artifacts/tar-entries.js');
+  const {readTar} = await import('../base/tar-entries.js');
   try {
     for await (const {content} of readTar(readStage(daemon, tag, path, signal), signal)) {
       if (!whole) return Buffer.alloc(0);

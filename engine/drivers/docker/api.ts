@@ -8,8 +8,6 @@ const ended = [200, 201, 204];
 /** What is used of `GET /images/{name}/json`. */
 export interface InspectedImage {
   readonly Id?: string;
-  /** Bytes, uncompressed. */
-  readonly Size?: number;
   readonly Architecture: string;
   readonly Os: string;
   /** Bytes of the files of its layers. */

@@ -38,7 +38,11 @@ export function createLayerWork(store: Store, signal: AbortSignal): LayerWork {
   };
   async function start(): Promise<Thread> {
     const {Worker} = await import('node:worker_threads');
-    const made = new Worker(new URL('./layer-worker.js', import.meta.url), {workerData: shareStore(store)});
+    const made = new Worker(new URL('./layer-worker.js', import.meta.url), {
+      workerData: shareStore(store),
+      // Node would warn of files that a system call of ours has opened.
+      trackUnmanagedFds: false,
+    });
     made.on('message', (message: FromLayerWorker) => {
       settle(message.id, ({resolve, reject}) => {
         if ('made' in message) resolve(message.made);

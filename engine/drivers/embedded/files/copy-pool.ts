@@ -40,7 +40,8 @@ export function createCopyPool(): CopyPool {
     }
   };
   function start(): Worker {
-    const worker = new Worker(new URL('./copy-worker.js', import.meta.url));
+    // Node would warn of files that a system call of ours has opened.
+    const worker = new Worker(new URL('./copy-worker.js', import.meta.url), {trackUnmanagedFds: false});
     worker.on('message', (answer: Answer) => {
       open--;
       if ('failed' in answer) failure ??= failureOf(answer);

@@ -2,6 +2,7 @@
 const benchmarks: Readonly<Record<string, () => Promise<{readonly run: () => Promise<boolean>}>>> = {
   context: () => import('./context.js'),
   build: () => import('./build.js'),
+  push: () => import('./push.js'),
 };
 
 const name = process.argv[2] ?? '';

@@ -161,7 +161,7 @@ asRoot('credentials of two registries do not meet, also where one redirects to t
 asRoot('a registry that is killed while a layer is sent gets it when it is there again', async (t) => {
   if (!hasRegistry(t)) return;
   const registry = await restartableRegistry(t);
-  const work = await built(t, 150 * mebibyte);
+  const work = await built(t, 64 * mebibyte);
   let killed: Promise<void> | undefined;
   const watch = setInterval(() => {
     if (killed !== undefined || registry.stored() < 8 * mebibyte) return;

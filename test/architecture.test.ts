@@ -12,7 +12,8 @@ const ranks = new Map(
     ['drivers'],
     ['artifacts', 'delivery'],
     ['job', 'compare'],
-    ['experiment', 'report'],
+    ['experiment'],
+    ['report'],
     ['cli', 'index.ts'],
   ].flatMap((rooms, rank) => rooms.map((room): [string, number] => [room, rank])),
 );

@@ -3,6 +3,7 @@ import {BuildError} from '../base/errors.js';
 import {createRedactor, type Redactor} from '../base/redact.js';
 import {writeBeside} from '../base/write-beside.js';
 import type {Driver, Output} from '../drivers/driver.js';
+import {announceBuild} from '../job/announce.js';
 import {completePlan} from '../job/complete-plan.js';
 import {metadataOf} from '../job/metadata.js';
 import {readPast} from '../job/past.js';
@@ -137,14 +138,16 @@ async function remembered(
   run: (events: EventSink) => Promise<JobResult>,
 ): Promise<JobResult> {
   const collected = collectSteps(() => performance.now());
+  const announced = announceBuild(root, job, plan, process.pid);
   let result: JobResult | undefined;
   let error: unknown;
   try {
-    return (result = await run(tee(collected, progress)));
+    return (result = await run(tee(collected, progress, announced)));
   } catch (thrown) {
     error = thrown;
     throw thrown;
   } finally {
+    announced.close();
     const outcome = result !== undefined ? 'done' : signal.aborted ? 'cancelled' : 'failed';
     const ended = {driver: driver.name, outcome, summary: collected.summary(), result, error} as const;
     const {note} = await rememberBuild(

@@ -1,13 +1,16 @@
 import {existsSync} from 'node:fs';
 import {resolve} from 'node:path';
 import {createRedactor} from '../base/redact.js';
-import {compareImages, type ImageDiff} from '../compare/compare.js';
+import {writeBeside} from '../base/write-beside.js';
+import {compareImages} from '../compare/compare.js';
 import {compareDebs} from '../compare/debs.js';
 import {findImage, type FindOptions} from '../compare/find-image.js';
 import {type ImageContent, type LayerMemory, readImage} from '../compare/image.js';
 import {type Comparison, renderComparison} from '../compare/render.js';
+import {compareTimes} from '../compare/step-times.js';
 import {hostPlatform, parsePlatform} from '../oci/platform.js';
 import {credentialsOf} from './credentials.js';
+import {createSubjects, debsOf} from './diff-subject.js';
 import {reachableDaemon} from './driver-choice.js';
 import {progressOf} from './progress-of.js';
 import {storeRoot} from './store-root.js';
@@ -19,6 +22,7 @@ export interface DiffFlags {
   readonly platform?: string;
   readonly json?: boolean;
   readonly all?: boolean;
+  readonly html?: string;
   readonly exitCode?: boolean;
 }
 
@@ -34,6 +38,12 @@ export async function diffCommand(
   const comparison = names.every((name) => isDeb(name, terminal))
     ? {image: undefined, artifacts: await debsOnly(names, terminal, signal), steps: []}
     : await compared(names, flags, terminal, signal);
+  if (flags.html !== undefined) {
+    const {diffPage} = await import('../report/diff-page.js');
+    const {renderPage} = await import('../report/page.js');
+    const page = renderPage(diffPage(comparison, names, new Date().toISOString()));
+    await writeBeside(resolve(terminal.directory, flags.html), page);
+  }
   if (flags.json === true) terminal.answer(`${JSON.stringify(comparison, null, 2)}\n`);
   else terminal.answer(renderComparison(comparison, {most: flags.all === true ? Infinity : mostShown}));
   return flags.exitCode === true && differs(comparison) ? 1 : 0;
@@ -60,27 +70,29 @@ async function compared(
 ): Promise<Comparison> {
   const options = await findOptions(flags, terminal, signal);
   const memory: LayerMemory = new Map();
-  const image = await diffOf(a, b, options, memory, signal);
-  return {image, artifacts: [], steps: []};
-}
-
-async function diffOf(
-  a: string,
-  b: string,
-  options: FindOptions,
-  memory: LayerMemory,
-  signal: AbortSignal,
-): Promise<ImageDiff> {
-  return compareImages(await contentOf(a, options, memory, signal), await contentOf(b, options, memory, signal));
+  const subjects = await createSubjects(options.root, terminal.directory, signal);
+  const sides = [];
+  for (const name of [a, b]) {
+    const subject = subjects.named(name);
+    const content = await contentOf(subject?.image ?? name, name, options, memory, signal);
+    sides.push({content, facts: subject ?? subjects.ofImage(content.source.configDigest)});
+  }
+  const [first, second] = sides;
+  if (first === undefined || second === undefined) throw new Error('unreachable: two names');
+  const image = compareImages(first.content, second.content);
+  if (first.facts === undefined || second.facts === undefined) return {image, artifacts: [], steps: []};
+  const artifacts = await compareDebs(await debsOf(first.facts), await debsOf(second.facts), signal);
+  return {image, artifacts, steps: compareTimes(first.facts.steps, second.facts.steps)};
 }
 
 async function contentOf(
+  image: string,
   name: string,
   options: FindOptions,
   memory: LayerMemory,
   signal: AbortSignal,
 ): Promise<ImageContent> {
-  const source = await findImage(name, options, signal);
+  const source = {...(await findImage(image, options, signal)), name};
   try {
     return await readImage(source, memory, signal);
   } finally {

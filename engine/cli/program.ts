@@ -89,6 +89,7 @@ function program(terminal: Terminal, run: Run): Command {
     .action(run(async () => (await import('./base-command.js')).baseCommand));
   addExperimentCommand(root, run);
   addDiffCommand(root, run);
+  addReportCommand(root, run);
   addStoreCommands(root, run);
   return root;
 }
@@ -131,6 +132,7 @@ function addDiffCommand(root: Command, run: Run): void {
     )
     .option('--platform <OS/ARCH>', 'which image of several')
     .option('--all', 'every file, not the first ten of each package')
+    .option('--html <FILE>', 'also write the comparison as a page')
     .option('--exit-code', 'exit status 1 where the images differ')
     .option('--root <DIR>', 'where build-image keeps its store')
     .option('--json', 'the answer as one JSON document')
@@ -140,6 +142,21 @@ function addDiffCommand(root: Command, run: Run): void {
         return (_, given, terminal, signal) => diffCommand([a, b], given, terminal, signal);
       })(undefined, flags),
     );
+}
+
+function addReportCommand(root: Command, run: Run): void {
+  root
+    .command('report')
+    .description('a page about a build or an experiment: one HTML file that loads nothing')
+    .argument('[BUILD|EXPERIMENT]', 'id of a build (default: the last one), name of an experiment, or its --output DIR')
+    .option('-o, --output <FILE>', 'where to write it', 'report.html')
+    .option('--serve', 'show it on this machine instead, and follow a build that runs')
+    .option('--port <N>', 'where to serve (default: a free port)')
+    .addOption(
+      new Option('--driver <NAME>', 'whose images').choices(['auto', 'docker', 'embedded']).default('auto').hideHelp(),
+    )
+    .option('--root <DIR>', 'where build-image keeps its store')
+    .action(run(async () => (await import('./report-command.js')).reportCommand));
 }
 
 /** The commands on the embedded engine's store; they take no path. */

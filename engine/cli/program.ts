@@ -1,10 +1,11 @@
 import {Command, CommanderError, Option} from 'commander';
-import {addBuildOptions, addSettingsOptions, progressOption} from './build-options.js';
+import {addBuildOptions, addSettingsOptions, list, progressOption} from './build-options.js';
 import {cancellation} from './cancellation.js';
 import {addDeliverOptions, addTargetOptions} from './deliver-options.js';
 import type {DiffFlags} from './diff-command.js';
 import {addExperimentOptions, addRunOptions, type ExperimentFlags} from './experiment-options.js';
 import {reportFailure} from './failure.js';
+import type {SaveFlags} from './save-command.js';
 import {addStoreOptions, type StoreFlags} from './store-options.js';
 import {systemTerminal, type Terminal} from './terminal.js';
 import {version} from './version.js';
@@ -183,6 +184,24 @@ function addStoreCommands(root: Command, run: Run): void {
       run<StoreFlags>(async () => {
         const {removeCommand} = await import('./name-commands.js');
         return (_, given, terminal, signal) => removeCommand(names, given, terminal, signal);
+      })(undefined, flags),
+    );
+  addStoreOptions(root.command('load').description('images of an archive or an OCI layout into the store'))
+    .option('-i, --input <FILE>', 'docker or OCI archive, also gzipped, or a directory (default: standard input)')
+    .addOption(list('-t, --tag <NAME[:TAG]>', 'instead of the name in the archive'))
+    .option('--platform <OS/ARCH>', 'which image of several')
+    .action(plain(run(async () => (await import('./load-command.js')).loadCommand)));
+  root
+    .command('save')
+    .description('images of the store as an archive that docker, podman and skopeo read')
+    .argument('<NAME...>', 'names, or the beginnings of IDs')
+    .option('-o, --output <FILE>', 'where to (default: standard output)')
+    .addOption(new Option('--format <FORMAT>', 'docker is read by all').choices(['docker', 'oci']).default('docker'))
+    .option('--root <DIR>', 'where build-image keeps its store')
+    .action((names: readonly string[], flags: SaveFlags) =>
+      run<SaveFlags>(async () => {
+        const {saveCommand} = await import('./save-command.js');
+        return (_, given, terminal, signal) => saveCommand(names, given, terminal, signal);
       })(undefined, flags),
     );
   addStoreOptions(root.command('history').description('past builds, the newest first'))

@@ -52,6 +52,14 @@ export function renderLayoutIndex(manifests: readonly Descriptor[]): Buffer {
   return renderManifest({schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests});
 }
 
+/** The full references that an index gives an image: containerd's, or where the tag is a whole name, as Podman and Skopeo write. */
+export function layoutFullNames({annotations = {}}: Descriptor): readonly string[] {
+  const full = annotations[containerdName];
+  if (full !== undefined) return [full];
+  const tag = annotations[refName];
+  return tag !== undefined && /[/:]/.test(tag) ? [tag] : [];
+}
+
 /** Which image of a layout is meant; without either the only one, or the one tagged `latest`. */
 export interface LayoutSelector {
   readonly tag?: string;

@@ -12,6 +12,7 @@ import {openUrlContexts} from './url-contexts.js';
 import {type BuildOutcome, runBuild} from './build.js';
 import {checkCaches} from './cache/check-caches.js';
 import {compressionOf} from './layer-blobs.js';
+import {writeToStream} from './outputs/destination.js';
 import {errorOf, type FromExecutor, type ToExecutor, wireRequest} from './protocol.js';
 import {readTree} from './read-tree.js';
 import {readTreeAsUser} from './read-tree-as-user.js';
@@ -82,7 +83,7 @@ async function buildAnywhere(
   rootless: boolean,
 ): Promise<BuildOutcome> {
   const {root} = options;
-  const write = (bytes: Uint8Array): Promise<void> => writeTo(options.stdout, bytes);
+  const write = (bytes: Uint8Array): Promise<void> => writeToStream(options.stdout, bytes);
   if (!request.noCache && request.noCacheFilter.length === 0) {
     // Events are kept back: a build that goes on in the executor tells its steps from the start.
     const held: Parameters<EventSink['emit']>[0][] = [];
@@ -131,17 +132,6 @@ function tidyUp(root: string): void {
 
 const said = (errors: string): string => (errors.trim() === '' ? '' : `: ${errors.trim()}`);
 
-/** Resolves when the next piece may come. Rejects with IO where nobody reads any more. */
-async function writeTo(stdout: Writable | undefined, bytes: Uint8Array): Promise<void> {
-  if (stdout === undefined) return;
-  await new Promise<void>((resolve, reject) => {
-    stdout.write(bytes, (error) => {
-      if (error === null || error === undefined) resolve();
-      else reject(new BuildError('IO', `cannot write to standard output: ${error.message}`, {cause: error}));
-    });
-  });
-}
-
 async function buildInExecutor(
   plan: Plan,
   request: BuildRequest,
@@ -166,7 +156,7 @@ async function buildInExecutor(
             events.emit(message.event);
             return;
           case 'output':
-            writeTo(options.stdout, message.bytes).then(() => send({type: 'output-taken'}), reject);
+            writeToStream(options.stdout, message.bytes).then(() => send({type: 'output-taken'}), reject);
             return;
           case 'ask-credentials':
             request

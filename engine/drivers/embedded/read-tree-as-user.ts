@@ -1,6 +1,7 @@
 import {once} from 'node:events';
 import {fileURLToPath} from 'node:url';
 import {BuildError, hasErrno} from '../../base/errors.js';
+import type {DiffOptions} from '../../snapshot/diff.js';
 import type {OverlayPrefix} from '../../snapshot/layer-view.js';
 import {enterNamespace} from './enter-namespace.js';
 import {errorOf, type WireError} from './protocol.js';
@@ -13,6 +14,7 @@ export type ToTreeReader =
       readonly path: string;
       readonly prefix: OverlayPrefix;
     }
+  | {readonly type: 'layer'; readonly diff: DiffOptions}
   /** The last piece has been taken. */
   | {readonly type: 'next'};
 
@@ -35,17 +37,30 @@ export async function* readTreeAsUser(
     yield* readTree(directories, path, prefix, signal);
     return;
   }
+  yield* readInNamespace({type: 'read', directories, path, prefix}, path, signal);
+}
+
+/** `layerTar` for an ordinary user, in the namespace that the snapshots are of. */
+export function layerAsUser(diff: DiffOptions, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  return readInNamespace({type: 'layer', diff}, 'a layer', signal);
+}
+
+async function* readInNamespace(
+  wanted: Exclude<ToTreeReader, {type: 'next'}>,
+  what: string,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array> {
   const script = fileURLToPath(new URL('./tree-reader.js', import.meta.url));
   const reader = await enterNamespace(script, {root: false, signal});
   const {channel, ended} = reader;
   const send = (message: ToTreeReader): void => void channel.send(message);
   const lost = ended.then((status): never => {
-    throw new BuildError('IO', `reading ${path} ended before its end (status ${status})`);
+    throw new BuildError('IO', `reading ${what} ended before its end (status ${status})`);
   });
   lost.catch(() => undefined);
   try {
     let answer = once(channel, 'message', {signal});
-    send({type: 'read', directories, path, prefix});
+    send(wanted);
     for (;;) {
       const [message] = (await Promise.race([answer, lost])) as [FromTreeReader];
       if (message.type === 'end') return;

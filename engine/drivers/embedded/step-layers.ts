@@ -36,8 +36,6 @@ export async function stepTar(store: Store, layer: StepLayer, form: LayerForm): 
 export async function stepDiffOptions(store: Store, layer: StepLayer, form: LayerForm): Promise<DiffOptions> {
   if (!form.readable) throw new NotCached('a layer');
   const lowers = [...(await layer.below())].reverse().map((id) => snapshotFs(store, id));
-  const [below] = lowers;
-  const root = below === undefined ? {mode: 0o755, uid: 0, gid: 0} : ownerOf(below);
   return {
     directory: snapshotFs(store, layer.snapshot),
     continued: layer.parts
@@ -45,7 +43,7 @@ export async function stepDiffOptions(store: Store, layer: StepLayer, form: Laye
       .reverse()
       .map((id) => snapshotFs(store, id)),
     lowers,
-    root,
+    root: rootBelow(lowers),
     prefix: form.rootless ? 'user.overlay.' : 'trusted.overlay.',
     wholeSeconds: true,
     xattrs: 'capability',
@@ -53,7 +51,9 @@ export async function stepDiffOptions(store: Store, layer: StepLayer, form: Laye
   };
 }
 
-function ownerOf(directory: string): {mode: number; uid: number; gid: number} {
-  const {mode, uid, gid} = lstatSync(directory);
+/** Of the root below the layer, with the owner that it has for this process: another one in a namespace. */
+export function rootBelow([below]: readonly string[]): NonNullable<DiffOptions['root']> {
+  if (below === undefined) return {mode: 0o755, uid: 0, gid: 0};
+  const {mode, uid, gid} = lstatSync(below);
   return {mode: mode & 0o7777, uid, gid};
 }

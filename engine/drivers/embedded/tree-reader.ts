@@ -1,6 +1,8 @@
+import {layerTar} from '../../snapshot/diff.js';
 import {namespaceReady} from './enter-namespace.js';
 import {wireError} from './protocol.js';
 import {readTree} from './read-tree.js';
+import {rootBelow} from './step-layers.js';
 import type {FromTreeReader, ToTreeReader} from './read-tree-as-user.js';
 
 // The program that `readTreeAsUser` starts in the user namespace of an ordinary user: sends one tar, piece by piece.
@@ -12,9 +14,9 @@ process.on('message', (message: ToTreeReader) => {
   else void read(message);
 });
 
-async function read({directories, path, prefix}: Extract<ToTreeReader, {type: 'read'}>): Promise<void> {
+async function read(wanted: Exclude<ToTreeReader, {type: 'next'}>): Promise<void> {
   try {
-    for await (const bytes of readTree(directories, path, prefix, abort.signal)) {
+    for await (const bytes of tarOf(wanted)) {
       const taken = new Promise<void>((resolve) => {
         next = resolve;
       });
@@ -25,6 +27,11 @@ async function read({directories, path, prefix}: Extract<ToTreeReader, {type: 'r
   } catch (error) {
     send({type: 'failed', error: wireError(error)});
   }
+}
+
+function tarOf(wanted: Exclude<ToTreeReader, {type: 'next'}>): AsyncIterable<Uint8Array> | Iterable<Uint8Array> {
+  if (wanted.type === 'layer') return layerTar({...wanted.diff, root: rootBelow(wanted.diff.lowers ?? [])});
+  return readTree(wanted.directories, wanted.path, wanted.prefix, abort.signal);
 }
 
 function send(message: FromTreeReader): void {

@@ -62,7 +62,7 @@ async function scan(handle: FileHandle, size: number, signal: AbortSignal): Prom
   const files = new Map<string, ArchivedFile>();
   const links = new Map<string, string>();
   let long: {name?: string; link?: string; size?: number} = {};
-  for (let at = 0, count = 0; at + blockSize <= size; count++) {
+  for (let at = 0, count = 0; at < size; count++) {
     signal.throwIfAborted();
     if (count > mostEntries) throw tarInvalid(`more than ${mostEntries} entries`);
     const block = await readExactly(handle, at, blockSize);
@@ -71,8 +71,7 @@ async function scan(handle: FileHandle, size: number, signal: AbortSignal): Prom
     const header = parseHeader(block);
     const length = long.size ?? header.size;
     const next = at + Math.ceil(length / blockSize) * blockSize;
-    if (!Number.isSafeInteger(next) || length < 0 || at + length > size)
-      throw tarInvalid('it ends too early', header.name);
+    if (!Number.isSafeInteger(next) || length < 0 || next > size) throw tarInvalid('it ends too early', header.name);
     if ('xLK'.includes(header.typeflag)) {
       if (length > mostMeta) throw tarInvalid('a header is too large');
       const content = await readExactly(handle, at, length);

@@ -21,6 +21,7 @@ import type {ImageLayer, ResolvedImage} from './image-source.js';
 
 const mostImages = 1000;
 const mostLayers = 1000;
+const savedFile = 'manifest.json';
 
 /**
  * An image of a tar archive: an OCI layout, or what `docker save` writes (image-spec of moby, v1.2). `name` selects it by a
@@ -32,7 +33,7 @@ export async function imageFromArchive(
   platform: Platform,
   signal: AbortSignal,
 ): Promise<ResolvedImage> {
-  const [layout, index, manifest] = [layoutFile, indexFile, 'manifest.json'].map((file) => archive.find(file));
+  const [layout, index, manifest] = [layoutFile, indexFile, savedFile].map((file) => archive.find(file));
   const title = `docker-archive://${archive.path}${name === undefined ? '' : `:${name}`}`;
   // With several images manifest.json has the full names.
   if (layout !== undefined && index !== undefined && (manifest === undefined || name === undefined)) {
@@ -44,15 +45,36 @@ export async function imageFromArchive(
     }
   }
   if (manifest === undefined) {
-    throw new BuildError(
-      'OCI_INVALID',
-      `${archive.path} is no image archive: it has neither index.json nor manifest.json`,
-    );
+    throw noImageArchive(archive.path);
   }
-  return savedImage(archive, await archive.read(manifest, manifestLimit), name, title, signal);
+  const chosen = choose(parseSaved(await archive.read(manifest, manifestLimit)), name, archive.path);
+  return (await savedImage(archive, chosen, title, signal)).image;
 }
 
-function archiveBlobs(archive: ArchiveFile): BlobReader {
+/** An image that `manifest.json` names, with its configuration as it is kept. */
+export interface SavedImage {
+  readonly names: readonly string[];
+  readonly image: ResolvedImage;
+  readonly configBytes: Uint8Array;
+}
+
+/** Every image that `docker save` put into an archive. Rejects with OCI_INVALID, DIGEST_MISMATCH. */
+export async function savedImages(archive: ArchiveFile, signal: AbortSignal): Promise<readonly SavedImage[]> {
+  const manifest = archive.find(savedFile);
+  if (manifest === undefined) throw noImageArchive(archive.path);
+  const images: SavedImage[] = [];
+  for (const entry of parseSaved(await archive.read(manifest, manifestLimit))) {
+    images.push({names: entry.names, ...(await savedImage(archive, entry, archive.path, signal))});
+  }
+  return images;
+}
+
+function noImageArchive(path: string): BuildError {
+  return new BuildError('OCI_INVALID', `${path} is no image archive: it has neither index.json nor manifest.json`);
+}
+
+/** The blobs of an OCI layout in an archive. */
+export function archiveBlobs(archive: ArchiveFile): BlobReader {
   const find = (digest: Parameters<typeof blobPath>[0]): ArchivedFile => {
     const found = archive.find(blobPath(digest));
     if (found === undefined) throw new BuildError('NOT_FOUND', `the archive ${archive.path} has no blob ${digest}`);
@@ -64,7 +86,7 @@ function archiveBlobs(archive: ArchiveFile): BlobReader {
   };
 }
 
-interface SavedImage {
+interface SavedEntry {
   readonly config: string;
   readonly names: readonly string[];
   readonly layers: readonly string[];
@@ -72,12 +94,10 @@ interface SavedImage {
 
 async function savedImage(
   archive: ArchiveFile,
-  bytes: Buffer,
-  name: string | undefined,
+  chosen: SavedEntry,
   title: string,
   signal: AbortSignal,
-): Promise<ResolvedImage> {
-  const chosen = choose(parseSaved(bytes), name, archive.path);
+): Promise<Omit<SavedImage, 'names'>> {
   const configBytes = await archive.read(fileOf(archive, chosen.config), configLimit);
   const hex = /([0-9a-f]{64})(?:\.json)?$/.exec(chosen.config)?.[1];
   const configDigest = digestOf(configBytes);
@@ -98,7 +118,7 @@ async function savedImage(
     layers.push(layer);
     files.set(layer, file);
   }
-  return {
+  const image: ResolvedImage = {
     reference: title,
     digest: undefined,
     manifestDigest: undefined,
@@ -112,6 +132,7 @@ async function savedImage(
     },
     fetch: () => Promise.resolve(),
   };
+  return {image, configBytes};
 }
 
 /** Old archives hold plain tars, whose digest is the diff ID; those of the containerd store compressed blobs too. */
@@ -136,7 +157,7 @@ function fileOf(archive: ArchiveFile, path: string): ArchivedFile {
   return found;
 }
 
-function parseSaved(bytes: Buffer): readonly SavedImage[] {
+function parseSaved(bytes: Buffer): readonly SavedEntry[] {
   const what = 'manifest.json';
   let document: unknown;
   try {
@@ -156,7 +177,7 @@ function parseSaved(bytes: Buffer): readonly SavedImage[] {
   });
 }
 
-function choose(images: readonly SavedImage[], name: string | undefined, path: string): SavedImage {
+function choose(images: readonly SavedEntry[], name: string | undefined, path: string): SavedEntry {
   const full = (text: string): string | undefined => {
     try {
       return formatReference(withDefaultTag(parseReference(text)));

@@ -13,7 +13,7 @@ import {
   parseLayoutIndex,
   selectFromLayout,
 } from '../../../oci/layout.js';
-import {type Descriptor, manifestLimit} from '../../../oci/manifest.js';
+import {type Descriptor, type Index, manifestLimit} from '../../../oci/manifest.js';
 import type {Platform} from '../../../oci/platform.js';
 import {type BlobReader, imageFromBlobs} from './from-blobs.js';
 import type {ResolvedImage} from './image-source.js';
@@ -47,9 +47,13 @@ export async function imageFromLayout(
 
 /** What the index of a layout names. Rejects with NOT_FOUND or OCI_INVALID. */
 export async function layoutEntry(path: string, selector: LayoutSelector, signal: AbortSignal): Promise<Descriptor> {
+  return selectFromLayout(await layoutIndex(path, signal), selector, path);
+}
+
+/** The index of a layout in a directory. Rejects with NOT_FOUND or OCI_INVALID. */
+export async function layoutIndex(path: string, signal: AbortSignal): Promise<Index> {
   checkLayoutFile(await readWhole(join(path, layoutFile), 4096, signal));
-  const index = parseLayoutIndex(await readWhole(join(path, indexFile), manifestLimit, signal));
-  return selectFromLayout(index, selector, path);
+  return parseLayoutIndex(await readWhole(join(path, indexFile), manifestLimit, signal));
 }
 
 /** The blobs of a layout in a directory. */

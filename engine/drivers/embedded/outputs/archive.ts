@@ -47,28 +47,31 @@ export function imageBlobs(image: DescribedImage): readonly (LayoutFile & {reado
 }
 
 /**
- * Every file of the image's archive (OCI image-spec, image-layout.md), sorted; with `docker` also the `manifest.json` that
+ * Every file of the images' archive (OCI image-spec, image-layout.md), each once, sorted; with `docker` also the `manifest.json` that
  * `docker load` reads.
  */
-export function imageFiles(image: DescribedImage, docker: boolean): readonly LayoutFile[] {
+export function imageFiles(images: readonly DescribedImage[], docker: boolean): readonly LayoutFile[] {
   const file = (name: string, bytes: Buffer): LayoutFile => ({name, size: bytes.length, open: () => once(bytes)});
-  const index = renderLayoutIndex(layoutEntries(image.descriptor, layoutNames(image.tags)));
+  const index = renderLayoutIndex(images.flatMap(({descriptor, tags}) => layoutEntries(descriptor, layoutNames(tags))));
+  const blobs = new Map(images.flatMap(imageBlobs).map((blob) => [blob.digest, blob]));
   return [
-    ...imageBlobs(image),
+    ...[...blobs.values()].sort((a, b) => (a.name < b.name ? -1 : 1)),
     file(indexFile, index),
-    ...(docker ? [file('manifest.json', dockerManifest(image))] : []),
+    ...(docker ? [file('manifest.json', dockerManifest(images))] : []),
     file(layoutFile, renderLayoutFile()),
   ];
 }
 
-function dockerManifest({configDigest, tags, layers}: DescribedImage): Buffer {
-  const names = tags.map((text) => familiarName(withDefaultTag(parseReference(text))));
-  const document = {
-    Config: blobPath(configDigest),
-    RepoTags: names.length === 0 ? null : names,
-    Layers: layers.map(({digest}) => blobPath(digest)),
-  };
-  return Buffer.from(JSON.stringify([document]));
+function dockerManifest(images: readonly DescribedImage[]): Buffer {
+  const documents = images.map(({configDigest, tags, layers}) => {
+    const names = tags.map((text) => familiarName(withDefaultTag(parseReference(text))));
+    return {
+      Config: blobPath(configDigest),
+      RepoTags: names.length === 0 ? null : names,
+      Layers: layers.map(({digest}) => blobPath(digest)),
+    };
+  });
+  return Buffer.from(JSON.stringify(documents));
 }
 
 // eslint-disable-next-line @typescript-eslint/require-await -- a stream of one chunk

@@ -1,6 +1,7 @@
 import {randomBytes} from 'node:crypto';
 import {open, rename, rm, stat} from 'node:fs/promises';
 import {dirname} from 'node:path';
+import type {Writable} from 'node:stream';
 import {BuildError, hasErrno, messageOf} from '../../../base/errors.js';
 import {makeDirectories} from '../../../base/make-directories.js';
 
@@ -84,4 +85,15 @@ export async function writeStream(
     signal.throwIfAborted();
     await stdout(chunk);
   }
+}
+
+/** Resolves when the next piece may come; nothing where there is no stream. Rejects with IO where nobody reads any more. */
+export async function writeToStream(stdout: Writable | undefined, bytes: Uint8Array): Promise<void> {
+  if (stdout === undefined) return;
+  await new Promise<void>((resolve, reject) => {
+    stdout.write(bytes, (error) => {
+      if (error === null || error === undefined) resolve();
+      else reject(new BuildError('IO', `cannot write to standard output: ${error.message}`, {cause: error}));
+    });
+  });
 }

@@ -68,7 +68,7 @@ async function writeOutput(
     case 'oci':
     case 'docker': {
       if (attributes['tar'] === 'false') return writeLayoutDirectory(image, needed(output), signal);
-      const files = imageFiles(image, type === 'docker');
+      const files = imageFiles([image], type === 'docker');
       return writeStream(dest, tarOf(files, place.epoch ?? 0, signal), place.stdout, signal);
     }
     case 'tar': {

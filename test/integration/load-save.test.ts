@@ -52,7 +52,10 @@ test('what save writes keeps its bytes through load, whatever the form, and is a
   const next = JSON.parse(await ok([...build, '--root', 'three', 'next'])) as Answer;
   t.is(next.steps.ran, 1);
   const inspected = await promisify(execFile)('skopeo', ['inspect', '--raw', 'oci-archive:oci.tar:1'], {cwd: root});
-  t.is(`sha256:${sha256(inspected.stdout)}`, JSON.parse(await ok(['images', '--json'])).images[0].digest as string);
+  const {images} = JSON.parse(await ok(['images', '--json'])) as {
+    readonly images: readonly {readonly digest: string}[];
+  };
+  t.is(`sha256:${sha256(inspected.stdout)}`, images[0]?.digest ?? '');
 });
 
 test('an ordinary user saves an image whose files are closed to that user', async (t) => {

@@ -7,44 +7,49 @@ import {blockSize} from '../../../snapshot/tar-entry.js';
 import {parseHeader, tarInvalid} from '../../../snapshot/tar-header.js';
 import {storeFailure, unlinkIfThere} from '../../../store/files.js';
 import {type Store, temporaryPath} from '../../../store/store.js';
-import {openArchive} from './archive-file.js';
+import {type ArchiveFile, openArchive} from './archive-file.js';
 
 /** `action` on an archive that can be read at random: the file itself, or an unpacked copy in the store for as long as this takes. */
 export async function withArchive<T>(
   store: Store,
   input: string | AsyncIterable<Uint8Array>,
   signal: AbortSignal,
-  action: (archive: Awaited<ReturnType<typeof openArchive>>) => Promise<T>,
+  action: (archive: ArchiveFile) => Promise<T>,
 ): Promise<T> {
-  const source = await streamOf(input);
-  const copy = source === undefined ? undefined : temporaryPath(store);
+  if (typeof input === 'string' && (await isPlain(input))) return opened(input, signal, action);
+  const source =
+    typeof input === 'string'
+      ? (createReadStream(input, {highWaterMark: 1024 * 1024}) as AsyncIterable<Uint8Array>)
+      : input;
+  const copy = temporaryPath(store);
   try {
-    if (source !== undefined && copy !== undefined) await unpackTo(copy, source, signal);
-    const archive = await openArchive(copy ?? String(input), signal);
-    try {
-      return await action(archive);
-    } finally {
-      await archive.close();
-    }
+    await unpackTo(copy, source, signal);
+    return await opened(copy, signal, action);
   } finally {
-    if (copy !== undefined) unlinkIfThere(copy);
+    unlinkIfThere(copy);
   }
 }
 
-/** Undefined: a plain tar in a regular file, which needs no copy. */
-async function streamOf(input: string | AsyncIterable<Uint8Array>): Promise<AsyncIterable<Uint8Array> | undefined> {
-  if (typeof input !== 'string') return input;
-  const handle = await open(input, 'r');
+async function opened<T>(path: string, signal: AbortSignal, action: (archive: ArchiveFile) => Promise<T>): Promise<T> {
+  const archive = await openArchive(path, signal);
   try {
-    if ((await handle.stat()).isFile()) {
-      const start = Buffer.alloc(4);
-      await handle.read(start, 0, start.length, 0);
-      if (compressionOf(start) === 'none') return undefined;
-    }
+    return await action(archive);
+  } finally {
+    await archive.close();
+  }
+}
+
+/** A tar in a regular file, which needs no copy. */
+async function isPlain(path: string): Promise<boolean> {
+  const handle = await open(path, 'r');
+  try {
+    if (!(await handle.stat()).isFile()) return false;
+    const start = Buffer.alloc(4);
+    await handle.read(start, 0, start.length, 0);
+    return compressionOf(start) === 'none';
   } finally {
     await handle.close();
   }
-  return createReadStream(input, {highWaterMark: 1024 * 1024}) as AsyncIterable<Uint8Array>;
 }
 
 function compressionOf(start: Buffer): Compression {

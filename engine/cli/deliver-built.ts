@@ -49,8 +49,8 @@ export async function deliverBuilt(
     driver: built.driver === 'embedded' ? 'embedded' : 'docker',
     root: storeRoot(flags.root, terminal),
     insecure: flags.insecureRegistry ?? [],
-    provenance: switched(flags.provenance, policy.provenance),
-    sbom: switched(flags.sbom, policy.sbom),
+    provenance: switched(flags.provenance, policy.provenance, '--provenance'),
+    sbom: switched(flags.sbom, policy.sbom, '--sbom'),
     facts: factsOf(job, plan),
     redactor,
   };

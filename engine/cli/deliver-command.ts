@@ -39,8 +39,8 @@ export async function deliverCommand(
       driver: flags.driver,
       root: storeRoot(flags.root, terminal),
       insecure: flags.insecureRegistry ?? [],
-      provenance: switched(flags.provenance, policy.provenance),
-      sbom: switched(flags.sbom, policy.sbom),
+      provenance: switched(flags.provenance, policy.provenance, '--provenance'),
+      sbom: switched(flags.sbom, policy.sbom, '--sbom'),
       facts: await factsOfCheckout(path, flags, terminal, signal),
       redactor,
     };

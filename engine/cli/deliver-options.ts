@@ -1,4 +1,5 @@
 import {Option, type Command} from 'commander';
+import {BuildError, quote} from '../base/errors.js';
 import {list, progressOption} from './build-options.js';
 
 /** What commander gives for what decides where a delivery goes: shared by `deliver` and `build --deliver`. */
@@ -55,8 +56,13 @@ export function addDeliverOptions(command: Command): Command {
     .addOption(progressOption());
 }
 
-/** `--provenance`, `--provenance=false`, `--no-provenance` over the policy. */
-export function switched(flag: string | boolean | undefined, policy: boolean): boolean {
+/** `--provenance`, `--provenance=false`, `--no-provenance` over the policy; BuildKit's `mode=…` is true. Throws USAGE. */
+export function switched(flag: string | boolean | undefined, policy: boolean, name: string): boolean {
   if (flag === undefined) return policy;
-  return typeof flag === 'boolean' ? flag : !/^(?:false|0|no|off)$/i.test(flag);
+  if (typeof flag === 'boolean') return flag;
+  if (/^(?:false|0|no|off)$/i.test(flag)) return false;
+  if (/^(?:true|1|yes|on|mode=(?:min|max))$/i.test(flag)) return true;
+  throw new BuildError('USAGE', `${name} is true or false, not ${quote(flag)}`, {
+    remedy: `Write ${name}=false, or ${name} as the last option before another.`,
+  });
 }

@@ -67,6 +67,12 @@ export async function* readBlob(store: Store, digest: Digest): AsyncGenerator<Ui
   }
 }
 
+/** The bytes from `offset` on, not verified: for whoever verifies what he gets, as a registry does. */
+export function readBlobFrom(store: Store, digest: Digest, offset: number): AsyncIterable<Uint8Array> {
+  const options = {start: offset, highWaterMark: chunkBytes, signal: store.signal};
+  return createReadStream(blobPath(store, digest), options) as AsyncIterable<Uint8Array>;
+}
+
 /** A small blob whole: a manifest or config. Throws as `readBlob` rejects; STORE_CORRUPT also above `most` bytes. */
 export function readBlobBytes(store: Store, digest: Digest, most: number): Buffer {
   const path = blobPath(store, digest);

@@ -7,6 +7,7 @@ import {makeDeb} from '../artifacts/make-deb.js';
 import {startAptly} from '../helpers/aptly.js';
 import {checkout} from '../helpers/delivery.js';
 import {serve} from '../helpers/registry.js';
+import {asRoot} from '../helpers/root.js';
 import {temporaryDirectory} from '../helpers/temporary.js';
 
 const run = promisify(execFile);
@@ -29,7 +30,7 @@ interface Answer {
 }
 const outcomes = (text: string) => (JSON.parse(text) as Answer).packages.map(({outcome}) => outcome);
 
-test('packages go to aptly, and apt installs what was delivered', async (t) => {
+asRoot('packages go to aptly, and apt installs what was delivered', async (t) => {
   const aptly = await startAptly(t);
   if (aptly === undefined) return;
   const work = checkout(t, 10);

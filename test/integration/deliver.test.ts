@@ -6,6 +6,7 @@ import type {ExecutionContext} from 'ava';
 import type {Digest} from '../../engine/oci/digest.js';
 import {parseReference} from '../../engine/oci/reference.js';
 import {createRegistryClient} from '../../engine/registry/client.js';
+import {breakingProxy} from '../helpers/breaking-proxy.js';
 import {daemonOrSkip} from '../helpers/daemon.js';
 import {type Checkout, checkout, triple} from '../helpers/delivery.js';
 import {bytesOf} from '../helpers/image.js';
@@ -280,6 +281,25 @@ asRoot('one registry that is down does not keep the others from theirs; a second
   );
 });
 
+asRoot('a registry takes layers over from another of its repositories', async (t) => {
+  if (!hasRegistry(t)) return;
+  const proxy = await recordingProxy(t, await startRegistry(t));
+  const work = await built(t, 6 * mebibyte);
+  const first = await work.cli([...deliver, '--registry', `${proxy.host}/one`]);
+  t.is(first.status, 0, first.stderr);
+  proxy.requests.length = 0;
+  const second = await work.cli([...deliver, '--registry', `${proxy.host}/two`, '--json']);
+  t.is(second.status, 0, second.stderr);
+  t.true(uploads(proxy).some(({method, url}) => method === 'POST' && /mount=sha256/.test(url)));
+  t.deepEqual(
+    proxy.requests.filter(({method}) => method === 'PATCH'),
+    [],
+  );
+  t.true((answerOf(second.stdout).registries[0]?.sent ?? Infinity) < 10_000);
+  const wrong = await work.cli([...deliver, '--sbom', 'maybe', '--registry', proxy.host]);
+  t.is(wrong.status, 2, wrong.stderr);
+});
+
 asRoot('build --deliver builds and delivers; a registry that says to wait is waited for', async (t) => {
   if (!hasRegistry(t)) return;
   let limited = 0;
@@ -363,31 +383,3 @@ asRoot('an image of a daemon is delivered, and pulled again by it', async (t) =>
   t.is(docker('image', 'inspect', '--format', '{{.Id}}', `${host}/team/app:latest`).trim(), configDigest);
   docker('rmi', '-f', `${host}/team/app:latest`);
 });
-
-/** Passes everything on, and ends a PATCH after `most` bytes where `breaks` says so. */
-async function breakingProxy(t: ExecutionContext, upstream: string, most: number, breaks: () => boolean) {
-  const {request} = await import('node:http');
-  const requests: {method: string; range: string | undefined}[] = [];
-  const [hostname = '', port = ''] = upstream.split(':');
-  const host = await serve(t, (incoming, response) => {
-    const {method = '', url, headers} = incoming;
-    requests.push({method, range: headers['content-range']});
-    const onward = request({host: hostname, port, method, path: url, headers}, (answer) => {
-      response.writeHead(answer.statusCode ?? 500, answer.headers);
-      answer.pipe(response);
-    });
-    onward.on('error', () => response.destroy());
-    if (method === 'PATCH' && breaks()) {
-      let passed = 0;
-      incoming.on('data', (chunk: Buffer) => {
-        if (passed > most) return;
-        passed += chunk.length;
-        onward.write(chunk);
-        if (passed > most) setTimeout(() => void [incoming.socket, onward].map((end) => end.destroy()), 300);
-      });
-      return;
-    }
-    incoming.pipe(onward);
-  });
-  return {host, requests};
-}

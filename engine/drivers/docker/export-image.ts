@@ -1,10 +1,9 @@
-import {createReadStream} from 'node:fs';
 import {BuildError, messageOf} from '../../base/errors.js';
 import {type Digest, digestOf, isDigest} from '../../oci/digest.js';
 import {ociInvalid} from '../../oci/json.js';
 import {configLimit, parseImageConfig} from '../../oci/parse-config.js';
 import {familiarName, type Reference, withDefaultTag} from '../../oci/reference.js';
-import {blobPath, claimBlob, readBlobBytes, writeBlob} from '../../store/blobs.js';
+import {claimBlob, readBlobBytes, readBlobFrom, writeBlob} from '../../store/blobs.js';
 import {readCompressed, writeCompressed} from '../../store/compressed.js';
 import {closeStore, openStore} from '../../store/open.js';
 import type {Store} from '../../store/store.js';
@@ -160,14 +159,7 @@ function exported(store: Store, diffId: Digest, read: () => Promise<SavedForms>)
 }
 
 function readable(store: Store, {mediaType, digest, size}: LayerForm): ReadyLayer {
-  const path = blobPath(store, digest);
-  return {
-    mediaType,
-    digest,
-    size,
-    // The registry verifies what it gets.
-    open: (offset) => createReadStream(path, {start: offset, highWaterMark: 1024 * 1024}) as AsyncIterable<Uint8Array>,
-  };
+  return {mediaType, digest, size, open: (offset) => readBlobFrom(store, digest, offset)};
 }
 
 async function* whole(bytes: Uint8Array): AsyncGenerator<Uint8Array> {

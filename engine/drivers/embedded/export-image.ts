@@ -1,10 +1,9 @@
-import {createReadStream} from 'node:fs';
 import {BuildError} from '../../base/errors.js';
 import {layerCompression} from '../../oci/media-types.js';
 import {configLimit} from '../../oci/parse-config.js';
 import {familiarName, formatReference, parseReference, type Reference, withDefaultTag} from '../../oci/reference.js';
 import {compressLayer} from '../../snapshot/compressed-layer.js';
-import {blobPath, claimBlob, readBlob, readBlobBytes} from '../../store/blobs.js';
+import {claimBlob, readBlob, readBlobBytes, readBlobFrom} from '../../store/blobs.js';
 import {readCompressed, writeCompressed} from '../../store/compressed.js';
 import {chainIdOf} from '../../store/layers.js';
 import {closeStore, openStore} from '../../store/open.js';
@@ -148,15 +147,7 @@ async function makeReady(
 }
 
 function readable(store: Store, {mediaType, digest, size}: LayerForm): ReadyLayer {
-  const path = blobPath(store, digest);
-  const chunk = 1024 * 1024;
-  return {
-    mediaType,
-    digest,
-    size,
-    // The registry verifies what it gets.
-    open: (offset) => createReadStream(path, {start: offset, highWaterMark: chunk}) as AsyncIterable<Uint8Array>,
-  };
+  return {mediaType, digest, size, open: (offset) => readBlobFrom(store, digest, offset)};
 }
 
 function treeOf(

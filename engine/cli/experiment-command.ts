@@ -34,7 +34,7 @@ export async function experimentCommand(
   let progress: Progress | undefined;
   let setup: ExperimentSetup | undefined;
   try {
-    setup = await setUpExperiment(args, flags, terminal, signal);
+    setup = await setUpExperiment(args, flags, terminal, signal, true);
     const {definition, job, directory, jobs} = setup;
     await learnSecrets(redactor, job);
     const root = storeRoot(flags.root, terminal);

@@ -16,7 +16,7 @@ export async function experimentPlanCommand(
   terminal: Terminal,
   signal: AbortSignal,
 ): Promise<number> {
-  const {job, definition, jobs} = await setUpExperiment(args, flags, terminal, signal);
+  const {job, definition, jobs} = await setUpExperiment(args, flags, terminal, signal, false);
   try {
     const root = storeRoot(flags.root, terminal);
     const driver = await driverIfAny(flags.driver, root, terminal, signal);

@@ -22,12 +22,16 @@ export interface ExperimentSetup {
   readonly jobs: number;
 }
 
-/** Everything in front of the variants: the file, flags, the one context and Dockerfile. The caller closes the job. */
+/**
+ * Everything in front of the variants: the file, flags, the one context and Dockerfile. The caller closes the job. `create`:
+ * env files that are missing are made, as for a build.
+ */
 export async function setUpExperiment(
   args: readonly (string | undefined)[],
   flags: ExperimentFlags,
   terminal: Terminal,
   signal: AbortSignal,
+  create: boolean,
 ): Promise<ExperimentSetup> {
   const [file, path] = fileAndPath(args, flags);
   const axes = axesOfFlags((flags.matrix ?? []).map(matrixFlag));
@@ -35,7 +39,7 @@ export async function setUpExperiment(
   const known = file === undefined ? undefined : await readDefinition(file, terminal.directory, signal);
   // These mean something else to a build.
   const {output, jobs} = flags;
-  const job = await openJob(path, forBuilds(flags), terminal, signal, true);
+  const job = await openJob(path, forBuilds(flags), terminal, signal, create);
   try {
     const named = basename(resolve(terminal.directory, path ?? '.')).replace(/[^\w.-]+/g, '-');
     const definition =

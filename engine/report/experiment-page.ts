@@ -116,7 +116,7 @@ function variantRow(
   const against = one === base ? 'baseline' : more === undefined ? '' : signedBytes(more);
   const status = isGood(one)
     ? markup`<span class="good-text">${one.status}</span>`
-    : markup`<span class="bad-text">${one.status === 'built' ? 'built, not as expected' : one.status}</span>`;
+    : markup`<span class="bad-text">${one.status === 'built' ? 'not as expected' : one.status}</span>`;
   const number = (value: number | null, text: string): Markup =>
     markup`<td class="num" data-value="${value ?? ''}">${text}</td>`;
   return markup`<tr>

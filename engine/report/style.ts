@@ -50,7 +50,7 @@ th[aria-sort=ascending] button::after{content:"\\2191"}th[aria-sort=descending] 
 .bar .bg{fill:var(--line);opacity:.5}.bar .ran{fill:var(--ran)}.bar .cached{fill:var(--cached)}.bar .failed{fill:var(--bad)}.bar .critical{fill:var(--critical)}
 .key{display:flex;flex-wrap:wrap;gap:4px 18px;list-style:none;margin:6px 0 0;padding:0;font-size:13px;color:var(--soft)}
 .key svg{width:12px;height:12px;margin-right:6px;vertical-align:-1px}.key .ran{fill:var(--ran)}.key .cached{fill:var(--cached)}.key .failed{fill:var(--bad)}.key .critical{fill:var(--critical)}
-.bad-text{color:var(--bad);font-weight:600}.good-text{color:var(--good)}.soft{color:var(--soft)}
+td>.bad-text,td>.good-text{white-space:nowrap}td.num>span{white-space:nowrap}.bad-text{color:var(--bad);font-weight:600}.good-text{color:var(--good)}.soft{color:var(--soft)}
 figure{margin:12px 0 0}figcaption{font-size:13.5px;color:var(--soft);margin-top:8px}
 .map{display:block;width:100%;height:420px;background:var(--line);border-radius:8px}
 .map text{font-size:12px;fill:#fff}.map .sub{opacity:.85}.map .cell{stroke:var(--bg);stroke-width:1.5}

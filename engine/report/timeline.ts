@@ -1,4 +1,4 @@
-import {formatDuration} from '../progress/format.js';
+import {count, formatDuration} from '../progress/format.js';
 import type {RecordedStep} from '../store/build-record.js';
 import {criticalPath} from './critical-path.js';
 import {markup, type Markup} from './html.js';
@@ -25,14 +25,17 @@ export function timeline(steps: readonly TimelineStep[], dockerfile: string): Ma
     return markup`<tr class="stage">
         <th scope="rowgroup" colspan="3">
           ${stage}
-          <span class="soft">${own.length} ${own.length === 1 ? 'step' : 'steps'}, ${formatDuration(ran)}</span>
+          <span class="soft">${count(own.length, 'step')}, ${ran === 0 ? 'cached' : formatDuration(ran)}</span>
         </th>
       </tr>
       ${own.map((step) => row(step, end, critical.has(step.id)))}`;
   });
   return markup`<p class="note">
-      Bars show when each step ran within ${formatDuration(end)}. The build waited for the steps on its critical path:
-      ${formatDuration(onPath)} of it.
+      ${
+        critical.size === 0
+          ? 'Every step came from the cache.'
+          : `Bars show when each step ran within ${formatDuration(end)}. The build waited for the steps on its critical path: ${formatDuration(onPath)} of it.`
+      }
     </p>
     <ul class="key" aria-hidden="true">
       ${keyItem('critical', 'ran, on the critical path')}${keyItem('ran', 'ran')}${keyItem('cached', 'from the cache')}${keyItem('failed', 'failed')}

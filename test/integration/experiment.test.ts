@@ -10,7 +10,7 @@ import {writeBusybox} from '../helpers/busybox-tree.js';
 
 const dockerfile = (base: string, run: string): string => `FROM ${base} AS builder
 LABEL run=${run}
-RUN sleep 1; mkdir /out; echo built > /out/x
+RUN : ${run}; sleep 1; mkdir /out; echo built > /out/x
 FROM ${base} AS production
 LABEL run=${run}
 ENV PORT=80 MODE=plain

@@ -40,7 +40,13 @@ export async function imageOfFile(
   }
   // A file of the name of an image is not meant, unless it looks like a path.
   if (scheme === undefined && !/[/]|\.(?:tar|oci)\b/.test(text)) return undefined;
-  const archive = await openArchive(path, signal);
+  const archive = await openArchive(path, signal).catch((error: unknown) => {
+    if (!(error instanceof BuildError) || error.code !== 'ARCHIVE_INVALID') throw error;
+    throw new BuildError('ARCHIVE_INVALID', `${text} is no image archive`, {
+      remedy: 'It is neither what "docker save" writes nor an OCI layout in a tar.',
+      cause: error,
+    });
+  });
   try {
     const image = await imageFromArchive(archive, tag?.slice(1), platform, signal);
     return fromResolved(image, {name: text, place: 'an archive', close: () => archive.close()});

@@ -1,5 +1,5 @@
 import {basename} from 'node:path';
-import {BuildError} from '../base/errors.js';
+import {BuildError, messageOf} from '../base/errors.js';
 import {createRedactor, type Redactor} from '../base/redact.js';
 import {writeBeside} from '../base/write-beside.js';
 import type {Driver, Output} from '../drivers/driver.js';
@@ -10,7 +10,7 @@ import {readPast} from '../job/past.js';
 import {rememberBuild} from '../job/remember.js';
 import {type JobResult, runJob} from '../job/run.js';
 import type {Plan} from '../plan/plan.js';
-import {collectSteps} from '../progress/collect-steps.js';
+import {collectSteps, type StepSummary} from '../progress/collect-steps.js';
 import type {EventSink} from '../progress/events.js';
 import type {Progress} from '../progress/progress.js';
 import {tee} from '../progress/tee.js';
@@ -43,6 +43,7 @@ export async function buildCommand(
   const redactor = createRedactor();
   let progress: Progress | undefined;
   let job: OpenedJob | undefined;
+  let chosen: Driver | undefined;
   try {
     const {signal} = limited;
     const opened = await openJob(path, flags, terminal, signal, true);
@@ -50,18 +51,26 @@ export async function buildCommand(
     refuseTerminal(job.settings.outputs, terminal);
     await learnSecrets(redactor, job);
     const root = storeRoot(flags.root, terminal);
+    const driver = (chosen = await chooseDriver(flags.driver, root, terminal, signal));
     const mode = flags.quiet === true ? 'quiet' : (flags.progress ?? 'auto');
     // Only the live view shows how long it will take; the past is a file for each build.
     const mayShow = terminal.errorIsTty && (mode === 'auto' || mode === 'tty');
-    const past = mayShow ? await readPast(root, job, job.plan, signal) : undefined;
+    const past = mayShow ? await readPast(root, job, job.plan, driver.name, signal) : undefined;
     progress = await progressOf(mode, terminal, redactor, past?.estimate);
     for (const message of job.notes) progress.emit({type: 'note', message});
-    const driver = await chooseDriver(flags.driver, storeRoot(flags.root, terminal), terminal, signal);
     const credentials = credentialsOf(terminal, redactor, signal);
     const plan = await completePlan(opened, driver, credentials, progress, signal);
     learnPlanSecrets(redactor, plan);
-    const result = await remembered(root, opened, plan, driver, progress, redactor, signal, (events) =>
-      runJob(opened, plan, {driver, credentials, events, now: () => performance.now()}, signal),
+    const result = await remembered(
+      root,
+      opened,
+      plan,
+      driver,
+      progress,
+      redactor,
+      flags.artifactOnFailure,
+      signal,
+      (events) => runJob(opened, plan, {driver, credentials, events, now: () => performance.now()}, signal),
     );
     await writeFiles(flags, result);
     await summarize(flags, terminal, redactor, job, {result});
@@ -89,7 +98,7 @@ export async function buildCommand(
   } catch (error) {
     progress?.close(error);
     await summarize(flags, terminal, redactor, job, {error: asBuildError(error, limited.signal)});
-    return reportFailure(error, terminal, limited.signal, redactor);
+    return reportFailure(withShell(error, chosen), terminal, limited.signal, redactor);
   } finally {
     limited.dispose();
     await job?.close();
@@ -134,6 +143,7 @@ async function remembered(
   driver: Driver,
   progress: Progress,
   redactor: Redactor,
+  globs: readonly string[] | undefined,
   signal: AbortSignal,
   run: (events: EventSink) => Promise<JobResult>,
 ): Promise<JobResult> {
@@ -148,6 +158,9 @@ async function remembered(
     throw thrown;
   } finally {
     announced.close();
+    if (error !== undefined && !signal.aborted && globs !== undefined) {
+      await takeFailed(job, plan, driver, collected.summary(), globs, progress, signal);
+    }
     const outcome = result !== undefined ? 'done' : signal.aborted ? 'cancelled' : 'failed';
     const ended = {driver: driver.name, outcome, summary: collected.summary(), result, error} as const;
     const {note} = await rememberBuild(
@@ -159,6 +172,38 @@ async function remembered(
     );
     if (note !== undefined) progress.emit({type: 'note', message: note});
   }
+}
+
+/** `--artifact-on-failure`: that it fails too is said, and not what the build failed with. */
+async function takeFailed(
+  {settings}: OpenedJob,
+  plan: Plan,
+  driver: Driver,
+  summary: StepSummary,
+  given: readonly string[],
+  progress: Progress,
+  signal: AbortSignal,
+): Promise<void> {
+  const globs = given.filter((glob) => glob !== '');
+  try {
+    const {takeFailedFiles} = await import('../job/failed-files.js');
+    const taken = await takeFailedFiles({driver, plan, summary, settings, globs, signal});
+    const files = taken.map(({path}) => path).join(', ');
+    const message = files === '' ? 'no such files in what the failed step left' : `from the failed step: ${files}`;
+    progress.emit({type: 'note', message});
+  } catch (error) {
+    signal.throwIfAborted();
+    progress.emit({type: 'note', message: `no files of the failed step: ${messageOf(error)}`});
+  }
+}
+
+/** The embedded engine keeps what a failed step left. */
+function withShell(error: unknown, driver: Driver | undefined): unknown {
+  const isStep = error instanceof BuildError && error.code === 'STEP_FAILED' && error.details.remedy === undefined;
+  if (!isStep || driver?.shell === undefined) return error;
+  return error.with({
+    remedy: 'To look around in what the step left: build-image shell, with the options of this build.',
+  });
 }
 
 async function writeFiles(flags: BuildFlags, result: Awaited<ReturnType<typeof runJob>>): Promise<void> {

@@ -29,6 +29,7 @@ export interface BuildFlags extends TargetFlags {
   readonly artifact?: readonly string[];
   readonly artifacts?: boolean;
   readonly artifactsDir?: string;
+  readonly artifactOnFailure?: readonly string[];
   readonly iidfile?: string;
   readonly metadataFile?: string;
   readonly summary?: string;
@@ -119,6 +120,12 @@ export function addBuildOptions(command: Command): Command {
     .option('--push', 'push the image to the registries of its tags: --output type=registry')
     .option('--artifacts-dir <DIR>', 'where artifacts go', 'artifacts')
     .option('--no-artifacts', 'take no artifacts out')
+    .addOption(
+      list(
+        '--artifact-on-failure [GLOB]',
+        'files to take out of a step that fails (default: *.log and artifacts)',
+      ).preset(''),
+    )
     .option('--iidfile <FILE>', 'write the image ID to a file')
     .option('--metadata-file <FILE>', "write the build's metadata (JSON) to a file")
     .option('--summary <FILE>', 'add a summary in Markdown to a file (in GitHub Actions: to that of the run)')

@@ -59,7 +59,9 @@ function program(terminal: Terminal, run: Run): Command {
   )
     .argument(path, what)
     .action(run(async () => (await import('./build-command.js')).buildCommand));
-  addSettingsOptions(root.command('plan').description('what would run, and where every ARG and ENV value comes from'))
+  addBuildOptions(
+    root.command('plan').description('what would run and why, and where every value comes from; builds nothing'),
+  )
     .argument(path, what)
     .action(run(async () => (await import('./plan-command.js')).planCommand));
   addSettingsOptions(root.command('check').description("the Dockerfile's problems; exit status 1 where there is one"))
@@ -91,6 +93,12 @@ function program(terminal: Terminal, run: Run): Command {
   addExperimentCommand(root, run);
   addDiffCommand(root, run);
   addReportCommand(root, run);
+  addBuildOptions(root.command('shell').description('a shell in what a step left, by default the one that failed'))
+    .argument('[STEP]', 'its id, line, stage, or words of it')
+    .option('--before', 'in what the step starts from')
+    .option('--after', 'in what the step left (default)')
+    .option('--context <PATH>', 'build context (default .)')
+    .action(run(async () => (await import('./shell-command.js')).shellCommand));
   addStoreCommands(root, run);
   return root;
 }
@@ -207,6 +215,10 @@ function addStoreCommands(root: Command, run: Run): void {
   addStoreOptions(root.command('history').description('past builds, the newest first'))
     .option('--last <N>', 'only so many')
     .action(plain(run(async () => (await import('./history-command.js')).historyCommand)));
+  addStoreOptions(root.command('explain').description('why each step of the last build ran or came from the cache'))
+    .argument('[STEP]', 'only this one: its id, line, stage, or words of it')
+    .option('--build <ID>', 'a build of `history --json`, by the beginning of its id')
+    .action(run(async () => (await import('./explain-command.js')).explainCommand));
   addStoreOptions(root.command('du').description('what the store takes on the disk'))
     .option('-v, --verbose', 'every item')
     .action(plain(run(async () => (await import('./du-command.js')).duCommand)));

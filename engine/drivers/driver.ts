@@ -109,6 +109,23 @@ export interface Built {
   close(): Promise<void>;
 }
 
+/** Where a shell is opened. */
+export interface ShellRequest {
+  /** Id of the plan's step. */
+  readonly step: string;
+  /** In what the step left, or in what it starts from. */
+  readonly when: 'after' | 'before';
+  /** Standard input and output are a terminal. */
+  readonly terminal: boolean;
+}
+
+/** What a builder would do with a step. */
+export interface PredictedStep {
+  readonly key: string;
+  readonly parts: readonly {readonly kind: string; readonly name: string; readonly value: unknown}[];
+  readonly cached: boolean | 'unknown';
+}
+
 export interface Driver {
   readonly name: 'docker' | 'embedded' | 'buildkit';
   /**
@@ -121,6 +138,16 @@ export interface Driver {
     events: EventSink,
     signal: AbortSignal,
   ): Promise<ReadonlyMap<string, ImageConfig>>;
+  /** Which steps would come from the cache, by id; a driver without it cannot tell. Nothing is run or made. */
+  predict?(plan: Plan, request: BuildRequest, signal: AbortSignal): Promise<ReadonlyMap<string, PredictedStep>>;
+  /**
+   * A shell in the file system before or after a step, with what the step has of environment, user, directory and mounts;
+   * what is changed there is gone afterwards. Resolves to its exit status. Rejects with NOT_FOUND where the cache does not
+   * have what it takes. A driver without it cannot.
+   */
+  shell?(plan: Plan, request: BuildRequest, shell: ShellRequest, signal: AbortSignal): Promise<number>;
+  /** Tar stream of `path` in what a failed step and those before it made, by the step's cache key; NOT_FOUND where it is gone. */
+  readFailed?(key: string, path: string, signal: AbortSignal): AsyncIterable<Uint8Array>;
   /** Rejects with BuildError, or the signal's reason when aborted; leaves no container, mount or temporary image. */
   build(plan: Plan, request: BuildRequest, events: EventSink, signal: AbortSignal): Promise<Built>;
   /** Tar stream of `path` in a built stage (its index). Rejects with NOT_FOUND if it is absent. The stage is never run. */

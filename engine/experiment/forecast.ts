@@ -29,9 +29,9 @@ export async function readForecasts(
 ): Promise<(variant: PlannedVariant, id: string) => StepForecast> {
   const found = new Map<PlannedVariant, ReadonlyMap<string, StepForecast>>();
   for (const one of variants) {
-    const {predict} = await readPast(root, one.job, one.plan, signal);
+    const {predictions} = await readPast(root, one.job, one.plan, undefined, signal);
     const steps = planSteps(one.plan.graph).map((step): [string, StepForecast] => {
-      const {cached = 'unknown', seconds = null} = predict(step) ?? {};
+      const {cached = 'unknown', seconds = null} = predictions.get(step.id) ?? {};
       return [step.id, {cached, seconds: seconds ?? undefined}];
     });
     found.set(one, new Map(steps));

@@ -47,15 +47,14 @@ export async function daemonFacts(
     facts.set(stage.fromId, {key: before, parts});
     for (const step of stage.steps) {
       if (step.operation.kind === 'config') continue;
-      const own = [...(await partsOf(step, plan.graph, request, sourceKeys))];
+      const own = [...(await partsOf(step, {...plan.graph, platform: stage.platform}, request, sourceKeys))];
       const {kind} = step.operation;
-      // The times of what COPY makes are part of the daemon's key.
-      if (kind === 'copy' || kind === 'add') {
-        own.push({kind: 'setting', name: 'SOURCE_DATE_EPOCH', value: epochOf(request) ?? null});
-      }
+      // The times of what COPY makes are part of the key of newer daemons: told where such a step ran, else of no matter.
+      const isCopy = kind === 'copy' || kind === 'add';
+      const epoch: KeyPart = {kind: 'setting', name: 'SOURCE_DATE_EPOCH', value: epochOf(request) ?? null};
       const all: readonly KeyPart[] = [...own, {kind: 'input', name: 'before', value: before}];
       before = cacheKey(all);
-      facts.set(step.id, {key: before, parts: all});
+      facts.set(step.id, {key: before, parts: isCopy ? [...all, epoch] : all});
     }
     return before;
   }

@@ -1,29 +1,61 @@
 import type {Plan} from '../plan/plan.js';
-import type {PlanStep, Predict, Prediction} from '../plan/predict.js';
+import type {PlanStep, Prediction} from '../plan/predict.js';
 import {planSteps} from '../plan/steps.js';
 import type {Estimate} from '../progress/terminal.js';
-import {pastDurations, readHistory} from '../store/history.js';
+import {planRedactor} from '../plan/secrets.js';
+import {readHistory} from '../store/history.js';
+import {type Durations, durationsOf} from './durations.js';
+import {liveEstimate} from './estimate.js';
+import {recordedSteps, type StepFate} from './recorded-steps.js';
 import {type Job, keysOf, projectOf} from './project.js';
+
+const mostRecords = 50;
 
 /** What earlier builds of the same Dockerfile and context tell of the next one. */
 export interface Past {
-  readonly predict: Predict;
+  readonly predictions: ReadonlyMap<string, Prediction>;
   readonly estimate: Estimate | undefined;
 }
 
-/** Reads the history below `root`; without one nothing is predicted. Rejects only with the signal's reason. */
-export async function readPast(root: string, job: Job, plan: Plan, signal: AbortSignal): Promise<Past> {
-  const project = projectOf(job);
-  const seconds = await pastDurations(root, signal, project);
-  const history = await readHistory(root, {project, most: 20}, signal).catch(() => undefined);
+/** Of the builds with the same driver. Rejects only with the signal's reason. */
+export async function readDurations(root: string, job: Job, driver: string, signal: AbortSignal): Promise<Durations> {
+  const history = await readHistory(root, {project: projectOf(job), most: mostRecords}, signal).catch(() => undefined);
   signal.throwIfAborted();
-  const done = new Set((history?.records ?? []).flatMap(({steps}) => steps.map(({key}) => key)));
-  const keys = keysOf(plan);
-  const secondsOf = (id: string): number | undefined => seconds.get(keys.get(id) ?? '');
-  const predicted = predictions(plan, keys, done, secondsOf);
+  return durationsOf((history?.records ?? []).filter((record) => record.driver === driver));
+}
+
+/** Seconds that each step of a plan took, by its id. */
+export function stepSeconds(plan: Plan, durations: Durations): (id: string) => number | undefined {
+  const fates = planSteps(plan.graph).map(({id}): StepFate => {
+    return {id, name: undefined, cached: false, failed: false, start: 0, seconds: 0, cacheKey: null};
+  });
+  const {redact} = planRedactor(plan.graph);
+  const steps = new Map(recordedSteps(plan, fates, redact).map((step) => [step.id, step]));
+  return (id) => {
+    const step = steps.get(id);
+    return step === undefined ? undefined : durations.secondsOf(step);
+  };
+}
+
+/** What earlier builds tell without a look at the files; without any nothing is predicted. Without a driver: of any. */
+export async function readPast(
+  root: string,
+  job: Job,
+  plan: Plan,
+  driver: string | undefined,
+  signal: AbortSignal,
+): Promise<Past> {
+  const history = await readHistory(root, {project: projectOf(job), most: mostRecords}, signal).catch(() => undefined);
+  signal.throwIfAborted();
+  const records = (history?.records ?? []).filter((record) => driver === undefined || record.driver === driver);
+  const succeeded = records.flatMap(({steps}) => steps.filter(({failed}) => !failed));
+  const done = new Set(succeeded.map(({key}) => key));
+  const durations = durationsOf(records);
+  const predictions = predictedByText(plan, keysOf(plan), done, stepSeconds(plan, durations));
+  const {overhead} = durations;
   return {
-    predict: ({id}) => predicted.get(id),
-    estimate: estimateOf(plan, predicted),
+    predictions,
+    estimate: liveEstimate({plan, predictions, overhead, driver: driver ?? '', jobs: job.settings.jobs}),
   };
 }
 
@@ -31,7 +63,7 @@ export async function readPast(root: string, job: Job, plan: Plan, signal: Abort
  * A daemon does not tell what it has cached. A step whose instructions ran before, and which reads no file of the
  * context, is taken to be cached; where files are read it is not known; a text that never ran will run.
  */
-function predictions(
+function predictedByText(
   plan: Plan,
   keys: ReadonlyMap<string, string>,
   done: ReadonlySet<string>,
@@ -62,18 +94,4 @@ function verdict(step: PlanStep, before: readonly Prediction[], ranBefore: boole
   if (readsContext) return ['unknown', 'the same instructions ran before; it depends on the files it copies'];
   if (before.some(({cached}) => cached === 'unknown')) return ['unknown', 'it depends on the steps before it'];
   return [true, 'the same instructions ran before'];
-}
-
-/** Seconds by step name, for the progress display; the total is that of the steps that will run for sure or perhaps. */
-function estimateOf(plan: Plan, predicted: ReadonlyMap<string, Prediction>): Estimate | undefined {
-  const byName = new Map<string, number>();
-  for (const {id, step} of planSteps(plan.graph)) {
-    const prediction = predicted.get(id);
-    if (step === undefined || prediction === undefined) continue;
-    if (prediction.cached === true) byName.set(step.name, 0);
-    else if (prediction.seconds !== null) byName.set(step.name, prediction.seconds);
-  }
-  if (byName.size === 0) return undefined;
-  const totalSeconds = [...byName.values()].reduce((sum, each) => sum + each, 0);
-  return {totalSeconds, stepSeconds: (name) => byName.get(name)};
 }

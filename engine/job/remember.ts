@@ -4,17 +4,16 @@ import {BuildError, messageOf} from '../base/errors.js';
 import type {Built} from '../drivers/driver.js';
 import {formatPlatform} from '../oci/platform.js';
 import type {Plan} from '../plan/plan.js';
-import type {PlanStep} from '../plan/predict.js';
 import {looksSecret, planRedactor} from '../plan/secrets.js';
-import {planSteps} from '../plan/steps.js';
-import type {StepRecord, StepSummary} from '../progress/collect-steps.js';
+import type {StepSummary} from '../progress/collect-steps.js';
 import type {BuildOutcome, NewBuildRecord, RecordedStep, RecordedValue} from '../store/build-record.js';
-import {type Fact, factsName, hasFacts, writeFacts} from '../store/facts.js';
+import {factsName, hasFacts, writeFacts} from '../store/facts.js';
 import {recordBuild} from '../store/history.js';
-import {keysOf, projectOf} from './project.js';
+import {projectOf} from './project.js';
 import type {PreparedJob} from './prepare.js';
-import {requestOf} from './run.js';
-import {fromFacts, hiddenValue, hideSecrets, type StepFacts} from './step-facts.js';
+import {requestFor} from './run.js';
+import {recordedSteps, type StepFate} from './recorded-steps.js';
+import {hiddenValue, shownFacts, type StepFacts} from './step-facts.js';
 
 /** How a build ended. */
 export interface EndedBuild {
@@ -43,13 +42,14 @@ export async function rememberBuild(
   signal: AbortSignal,
 ): Promise<Remembered> {
   const {summary, result} = ended;
-  const facts = await factsOf(root, job, plan, ended, signal);
-  const steps = recordedSteps(plan, ended, facts);
-  const name = factsName(steps.map(({id, cacheKey}) => [id, cacheKey ?? '']));
-  const {settings} = job;
-  const project = projectOf(job);
   const ofPlan = planRedactor(plan.graph);
   const redact = (text: string): string => ofPlan.redact(ended.redact(text));
+  const facts = await factsOf(root, job, plan, ended, signal);
+  const plain = recordedSteps(plan, fatesOf(summary, facts), redact);
+  const name = factsName(plain.map(({id, cacheKey}) => [id, cacheKey ?? '']));
+  const {settings} = job;
+  const project = projectOf(job);
+  const steps = await explained(root, job, plan, ended, plain, facts, signal);
   const record: NewBuildRecord = {
     ...project,
     contextName: project.place.startsWith('/') ? basename(project.place) : project.place,
@@ -77,12 +77,34 @@ export async function rememberBuild(
     steps,
   };
   try {
-    if (!(await hasFacts(root, name))) await writeFacts(root, name, shownFacts(plan, steps, facts));
+    if (!(await hasFacts(root, name))) await writeFacts(root, name, shownFacts(plan, facts));
   } catch {
     // Without them `explain` says less; recording tells why nothing can be written.
   }
   const recorded = await recordBuild(root, record, new Date(), signal);
   return recorded.written ? {id: recorded.id, note: undefined} : {id: undefined, note: recorded.note};
+}
+
+/** The steps with why they ran. A build that the cache answered has nothing to explain. */
+async function explained(
+  root: string,
+  job: PreparedJob,
+  plan: Plan,
+  {driver}: EndedBuild,
+  steps: readonly RecordedStep[],
+  facts: ReadonlyMap<string, StepFacts>,
+  signal: AbortSignal,
+): Promise<readonly RecordedStep[]> {
+  if (steps.every(({cached}) => cached)) return steps;
+  try {
+    const {causesOf} = await import('./explain/causes-of.js');
+    const causes = await causesOf(root, job, plan, {driver, steps, facts: shownFacts(plan, facts)}, signal);
+    return steps.map((step) => ({...step, causes: causes.get(step.id) ?? []}));
+  } catch {
+    signal.throwIfAborted();
+    // Nobody asked for it yet: the build counts.
+    return steps;
+  }
 }
 
 /** Keys and what they were made of: those of the driver where it tells them, else what this tool takes for them. */
@@ -98,7 +120,7 @@ async function factsOf(
   }
   const {daemonFacts} = await import('./daemon-facts.js');
   try {
-    const request = requestOf(job, [], () => Promise.resolve(undefined));
+    const request = requestFor(job, plan, () => Promise.resolve(undefined));
     return await daemonFacts(root, plan, request, signal);
   } catch {
     signal.throwIfAborted();
@@ -106,72 +128,18 @@ async function factsOf(
   }
 }
 
-function shownFacts(
-  plan: Plan,
-  steps: readonly RecordedStep[],
-  facts: ReadonlyMap<string, StepFacts>,
-): ReadonlyMap<string, readonly Fact[]> {
-  const hide = hideSecrets(plan);
-  const shown = new Map<string, readonly Fact[]>();
-  for (const {id} of steps) shown.set(id, hide(facts.get(id)?.parts ?? []));
-  for (const {index, fromId} of plan.graph.stages) {
-    if (facts.get(fromId) === undefined) shown.set(fromId, fromFacts(plan, index, undefined));
-  }
-  return shown;
-}
-
 /** What ended of the plan's steps, in the order it began; of a step that was reported twice the longer report. */
-function recordedSteps(
-  plan: Plan,
-  {summary, redact: given}: EndedBuild,
-  facts: ReadonlyMap<string, StepFacts>,
-): readonly RecordedStep[] {
-  const found = new Map<string, StepRecord>();
-  for (const step of summary.steps) {
-    const id = step.planStep;
-    const known = id === undefined ? undefined : found.get(id);
-    if (id !== undefined && (known === undefined || known.seconds < step.seconds)) found.set(id, step);
+function fatesOf({steps}: StepSummary, facts: ReadonlyMap<string, StepFacts>): readonly StepFate[] {
+  const found = new Map<string, StepFate>();
+  for (const {planStep: id, name, cached, error, start, seconds} of steps) {
+    if (id === undefined) continue;
+    const known = found.get(id);
+    if (known !== undefined && known.seconds >= seconds) continue;
+    const cacheKey = facts.get(id)?.key.replace('sha256:', '') ?? null;
+    const fate = {id, name, cached, failed: error !== undefined, start, seconds: cached ? 0 : seconds, cacheKey};
+    found.set(id, fate);
   }
-  const planned = new Map(planSteps(plan.graph).map((step) => [step.id, step]));
-  const keys = keysOf(plan);
-  const {redact} = planRedactor(plan.graph);
-  return [...found].flatMap(([id, step]): readonly RecordedStep[] => {
-    const of = planned.get(id);
-    if (of === undefined) return [];
-    return [
-      {
-        id,
-        key: keys.get(id) ?? '',
-        // A name shows the command, and that the values of its arguments.
-        name: redact(given(step.name)),
-        stage: of.stage.label,
-        line: of.step?.line ?? of.stage.line,
-        instruction: of.step?.statement.instruction.keyword ?? 'FROM',
-        text: redact(given(of.step?.text ?? of.stage.fromText)),
-        cached: step.cached,
-        failed: step.error !== undefined,
-        start: step.start,
-        seconds: step.cached ? 0 : step.seconds,
-        inputs: recordedInputs(of, planned, found),
-        causes: [],
-        cacheKey: facts.get(id)?.key.replace('sha256:', '') ?? null,
-      },
-    ];
-  });
-}
-
-/** Inputs past the steps that did nothing: those that only change the image config, FROM another stage. */
-function recordedInputs(
-  step: PlanStep,
-  planned: ReadonlyMap<string, PlanStep>,
-  recorded: ReadonlyMap<string, unknown>,
-): readonly string[] {
-  const inputs = step.inputs.flatMap((id): readonly string[] => {
-    if (recorded.has(id)) return [id];
-    const input = planned.get(id);
-    return input === undefined ? [] : recordedInputs(input, planned, recorded);
-  });
-  return [...new Set(inputs)];
+  return [...found.values()];
 }
 
 function errorOf(

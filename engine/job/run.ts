@@ -101,7 +101,12 @@ function sourcesOf({settings}: PreparedJob, plan: Plan): readonly ExtractSource[
   return settings.wantArtifacts ? artifactSources(plan, settings.artifacts.map(parseArtifactPattern)) : [];
 }
 
-export function requestOf(
+/** What the driver is asked for. */
+export function requestFor(job: PreparedJob, plan: Plan, credentials: BuildRequest['credentials']): BuildRequest {
+  return requestOf(job, sourcesOf(job, plan), credentials);
+}
+
+function requestOf(
   {settings, context, contexts}: PreparedJob,
   sources: readonly ExtractSource[],
   credentials: BuildRequest['credentials'],

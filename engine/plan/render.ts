@@ -1,5 +1,6 @@
 import {basename} from 'node:path/posix';
 import pc from 'picocolors';
+import {formatDuration} from '../progress/format.js';
 import type {PlanReport, ReportStage, ReportStep, ReportVariable} from './report.js';
 
 export interface RenderOptions {
@@ -144,6 +145,14 @@ function stageLines(page: Page, stage: ReportStage): readonly string[] {
   ];
 }
 
+function estimateLines({report, colors}: Page): readonly string[] {
+  if (report.estimate === undefined || report.estimate === null) return [];
+  const {seconds, criticalPath, unknown} = report.estimate;
+  const path = criticalPath.length === 0 ? '' : `: ${criticalPath.join(' → ')}`;
+  const more = unknown.length === 0 ? '' : `, and what ${unknown.join(', ')} will take, which nobody knows yet`;
+  return ['', `${colors.bold('expected to take')} ${formatDuration(seconds)}${path}${more}`];
+}
+
 /** The plan for people. Ends in a line break. */
 export function renderPlan(report: PlanReport, options: RenderOptions = {}): string {
   const colors = pc.createColors(options.color ?? false);
@@ -159,6 +168,7 @@ export function renderPlan(report: PlanReport, options: RenderOptions = {}): str
     ...(globals.length === 0 ? [] : ['', colors.bold('before the first FROM')]),
     ...table(globalRows).map((row) => `     ${row}`),
     ...report.stages.filter(({reachable}) => reachable).flatMap((stage) => stageLines(page, stage)),
+    ...estimateLines(page),
     ...(pruned.length === 0 ? [] : ['', `not needed for ${report.target}: ${pruned.join(', ')}`]),
     ...(report.artifacts.length === 0 ? [] : ['', colors.bold('artifacts')]),
     ...report.artifacts.map(({stage, path}) => `     ${stage}:${path}`),

@@ -48,6 +48,15 @@ export interface ReportStage {
   readonly steps: readonly ReportStep[];
 }
 
+/** How long a build is expected to take. */
+export interface PlanEstimate {
+  readonly seconds: number;
+  /** Ids of the steps that decide it, the first one first. */
+  readonly criticalPath: readonly string[];
+  /** Ids of steps that may run and of which no duration is known: they count as nothing. */
+  readonly unknown: readonly string[];
+}
+
 /** What `plan --json` prints; others rely on it. */
 export interface PlanReport {
   readonly dockerfile: string;
@@ -60,12 +69,15 @@ export interface PlanReport {
   readonly stages: readonly ReportStage[];
   readonly artifacts: readonly {readonly stage: string; readonly path: string}[];
   readonly warnings: readonly {readonly rule: string; readonly line: number; readonly message: string}[];
+  /** Null where no earlier build tells anything; left out where nobody asked. */
+  readonly estimate?: PlanEstimate | null;
 }
 
 export interface ReportExtra {
   /** The build context as the user named it. */
   readonly context: string;
   readonly predict?: Predict | undefined;
+  readonly estimate?: PlanEstimate | null | undefined;
 }
 
 type Redact = (text: string) => string;
@@ -168,5 +180,6 @@ export function planReport(plan: Plan, extra: ReportExtra): PlanReport {
       path: redact(pattern ?? path),
     })),
     warnings: plan.warnings.map(({rule, line, message}) => ({rule, line, message: redact(message)})),
+    ...(extra.estimate !== undefined && {estimate: extra.estimate}),
   };
 }

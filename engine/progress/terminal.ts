@@ -19,6 +19,8 @@ export interface Estimate {
   readonly totalSeconds: number;
   /** Seconds expected for a step by its name; 0 for one expected to be cached; undefined where nothing is known. */
   stepSeconds(name: string): number | undefined;
+  /** Seconds that the steps still take, by those that have ended and how long others have been running. */
+  remaining?(ended: ReadonlySet<string>, running: ReadonlyMap<string, number>): number;
 }
 
 export interface TerminalProgressOptions extends ProgressOptions {
@@ -93,9 +95,14 @@ export function createTerminalProgress(options: TerminalProgressOptions): Progre
       };
     }
     const left = steps.map((step) => (estimate.stepSeconds(step.name) ?? 0) - (now() - step.startedAt) / 1000);
-    const remaining = Math.max(0, estimate.totalSeconds - saved - elapsed, ...left);
+    const remaining = Math.max(0, remainingOf(estimate, steps) ?? estimate.totalSeconds - saved - elapsed, ...left);
     const fraction = elapsed + remaining === 0 ? 0 : elapsed / (elapsed + remaining);
     return {done, cached, total, elapsed, fraction: Math.min(fraction, 0.99), remaining};
+  };
+
+  const remainingOf = (from: Estimate, steps: readonly StepState[]): number | undefined => {
+    const ended = [...table.steps.values()].filter(({status}) => status !== 'running').map(({name}) => name);
+    return from.remaining?.(new Set(ended), new Map(steps.map((step) => [step.name, (now() - step.startedAt) / 1000])));
   };
 
   const draw = () => {

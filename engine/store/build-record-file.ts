@@ -49,6 +49,8 @@ const step = fields({
     failed: flag,
     start: duration,
     seconds: duration,
+    written: text,
+    parent: orNull(text),
     inputs: list(text),
     causes: list(cause),
     cacheKey: orNull(text),
@@ -90,6 +92,7 @@ function bounded(one: RecordedStep): RecordedStep {
     ...one,
     name: shortened(one.name),
     text: shortened(one.text),
+    written: shortened(one.written),
     causes: one.causes.slice(0, mostCauses).map(boundedCause),
   };
 }

@@ -56,12 +56,16 @@ export interface RecordedStep {
   readonly instruction: string;
   /** After expansion, shortened; secrets hidden. */
   readonly text: string;
+  /** As it stands in the Dockerfile, with its here-documents. */
+  readonly written: string;
   readonly cached: boolean;
   /** It ended with an error, or was stopped. */
   readonly failed: boolean;
   /** Seconds after the build's start. */
   readonly start: number;
   readonly seconds: number;
+  /** Id of the recorded step that it starts from; null: of nothing, or of what was no step. */
+  readonly parent: string | null;
   /** Ids of the recorded steps whose result it starts from or reads. */
   readonly inputs: readonly string[];
   /** Why it ran; none where it came from the cache. */

@@ -58,7 +58,7 @@ function isFacts(value: unknown): boolean {
 /** A path that a step reads. */
 export interface ListedFile {
   readonly path: string;
-  /** Octal, as chmod has it; `link` for a symlink. */
+  /** Octal, as chmod has it, after a `d` for a directory; `link` for a symlink. */
   readonly mode: string;
   /** The first digits of a digest of everything else that counts. */
   readonly digest: string;

@@ -47,7 +47,8 @@ export type Room =
   | 'locks'
   | 'mounts'
   | 'contents'
-  | 'compressed';
+  | 'compressed'
+  | 'failed';
 
 /** For the worker threads of this process; the store must stay open as long as they use it. */
 export function shareStore(store: Store): SharedStore {

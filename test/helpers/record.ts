@@ -34,6 +34,8 @@ export function recordedStep(key: string, more: Partial<RecordedStep> = {}): Rec
     line: 7,
     instruction: 'RUN',
     text: 'RUN make',
+    written: 'RUN make',
+    parent: null,
     cached: false,
     failed: false,
     start: 0,

@@ -26,6 +26,8 @@ function steps(number: number): readonly RecordedStep[] {
     line: index + 1,
     instruction: 'RUN',
     text: `RUN make part-${index}`,
+    written: `RUN make part-${index}`,
+    parent: index < 8 ? null : `s${index % 8}.${index - 8}`,
     cached: index % 3 === 0,
     failed: index === 40,
     start: index * 0.7,

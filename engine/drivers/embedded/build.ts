@@ -81,6 +81,7 @@ export async function runBuild(plan: Plan, request: BuildRequest, place: BuildPl
     request,
     signal,
     mountTree: mounts?.mount,
+    keepLists: mayRun,
     imported: imports?.content,
     ...(collected !== undefined && {selected: collected.selected}),
   });

@@ -6,7 +6,7 @@ import type {Plan} from '../../plan/plan.js';
 import type {EventSink} from '../../progress/events.js';
 import {closeStore, openStore} from '../../store/open.js';
 import {recoverKilled} from '../../store/recover.js';
-import {claimSnapshot} from '../../store/snapshots.js';
+import {claimSnapshot, snapshotFs} from '../../store/snapshots.js';
 import type {BuildRequest, Built, Driver} from '../driver.js';
 import {openUrlContexts} from './url-contexts.js';
 import {type BuildOutcome, runBuild} from './build.js';
@@ -40,6 +40,10 @@ export function createEmbeddedDriver(options: EmbeddedDriverOptions): Driver {
       const {imageConfigs} = await import('./image-configs.js');
       return imageConfigs(options.root, references, request, events, signal);
     },
+    async predict(plan, request, signal) {
+      const {predictBuild} = await import('./predict.js');
+      return predictBuild(options.root, rootless, plan, request, signal);
+    },
     async build(plan, request, events, signal) {
       checkCaches(request.cacheFrom, 'from');
       checkCaches(request.cacheTo, 'to');
@@ -63,6 +67,36 @@ export function createEmbeddedDriver(options: EmbeddedDriverOptions): Driver {
       };
       outcomes.set(built, outcome);
       return built;
+    },
+    async shell(plan, request, shell, signal) {
+      const {shellInExecutor} = await import('./shell-front.js');
+      const contexts = await openUrlContexts(request.contexts, plan, signal);
+      try {
+        return await shellInExecutor(
+          options.root,
+          rootless,
+          plan,
+          {...request, contexts: contexts.opened},
+          shell,
+          signal,
+        );
+      } finally {
+        await contexts.close();
+      }
+    },
+    async *readFailed(key, path, signal) {
+      const {readFailure} = await import('../../store/failures.js');
+      const store = openStore(options.root, signal);
+      try {
+        const failed = readFailure(store, key);
+        if (failed === undefined) throw new BuildError('NOT_FOUND', 'what the failed step left is not there any more');
+        const directories = [failed.snapshot, ...failed.below.toReversed()].map((id) => snapshotFs(store, id));
+        yield* rootless
+          ? readTreeAsUser(directories, path, 'user.overlay.', signal)
+          : readTree(directories, path, 'trusted.overlay.', signal);
+      } finally {
+        closeStore(store);
+      }
     },
     readTree(built, stage, path, signal) {
       const directories = outcomes.get(built)?.stages.get(stage);
@@ -165,6 +199,8 @@ async function buildInExecutor(
             return;
           case 'done':
             resolve(message.outcome);
+            return;
+          case 'shell-ended':
             return;
           case 'failed':
             reject(errorOf(message.error));

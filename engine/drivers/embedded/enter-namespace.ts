@@ -9,6 +9,8 @@ export interface NamespaceOptions {
   readonly args?: readonly string[];
   /** For Node itself: `--max-old-space-size=…`. */
   readonly nodeOptions?: readonly string[];
+  /** It has the caller's input and both outputs. */
+  readonly interactive?: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -34,7 +36,8 @@ const mostErrorText = 8192;
 export async function enterNamespace(script: string, options: NamespaceOptions): Promise<NamespacedProcess> {
   options.signal.throwIfAborted();
   const [program, ...args] = command(script, options);
-  const stdio: StdioOptions = ['ignore', 'inherit', 'pipe', 'ipc'];
+  const stdio: StdioOptions =
+    options.interactive === true ? ['inherit', 'inherit', 'inherit', 'ipc'] : ['ignore', 'inherit', 'pipe', 'ipc'];
   const child = spawn(program, args, {stdio, serialization: 'advanced'});
   let errors = '';
   child.stderr?.on('data', (chunk: Buffer) => {

@@ -30,6 +30,9 @@ process.on('message', (message: ToExecutor) => {
     case 'build':
       void build(message);
       return;
+    case 'shell':
+      void shell(message);
+      return;
     case 'credentials':
       asked.get(message.id)?.(message.found);
       asked.delete(message.id);
@@ -57,6 +60,29 @@ async function build({root, rootless, plan, request}: Extract<ToExecutor, {type:
       signal: abort.signal,
     });
     end({type: 'done', outcome});
+  } catch (error) {
+    end({type: 'failed', error: wireError(error)});
+  }
+}
+
+async function shell({
+  root,
+  rootless,
+  plan,
+  request,
+  shell: asked,
+}: Extract<ToExecutor, {type: 'shell'}>): Promise<void> {
+  try {
+    const {runShell} = await import('./shell.js');
+    const place = {
+      root,
+      rootless,
+      mayRun: true,
+      events: {emit: () => undefined},
+      stdout: sendOutput,
+      signal: abort.signal,
+    };
+    end({type: 'shell-ended', status: await runShell(plan, opened(request), place, asked)});
   } catch (error) {
     end({type: 'failed', error: wireError(error)});
   }

@@ -3,7 +3,7 @@ import type {BuildContext} from '../../context/context.js';
 import type {BuildEventBody} from '../../progress/events.js';
 import type {Plan} from '../../plan/plan.js';
 import type {RegistryCredentials} from '../../registry/credentials.js';
-import type {BuildRequest, NamedContext} from '../driver.js';
+import type {BuildRequest, NamedContext, ShellRequest} from '../driver.js';
 import type {BuildOutcome} from './build.js';
 
 /** A context as it crosses to the executor, which opens the directory again behind the same rules. */
@@ -37,6 +37,14 @@ export type ToExecutor =
       readonly plan: Plan;
       readonly request: WireRequest;
     }
+  | {
+      readonly type: 'shell';
+      readonly root: string;
+      readonly rootless: boolean;
+      readonly plan: Plan;
+      readonly request: WireRequest;
+      readonly shell: ShellRequest;
+    }
   | {readonly type: 'credentials'; readonly id: number; readonly found: RegistryCredentials | undefined}
   /** An output message has been taken: the next may come. */
   | {readonly type: 'output-taken'}
@@ -49,6 +57,7 @@ export type FromExecutor =
   /** Bytes of an output to standard output; answered by `output-taken`. */
   | {readonly type: 'output'; readonly bytes: Uint8Array}
   | {readonly type: 'done'; readonly outcome: BuildOutcome}
+  | {readonly type: 'shell-ended'; readonly status: number}
   | {readonly type: 'failed'; readonly error: WireError};
 
 export function wireRequest(request: BuildRequest): WireRequest {

@@ -6,7 +6,7 @@ import {syscalls} from '../../../base/syscalls.js';
 import {openSourceFile} from '../../../context/open-in-place.js';
 import {typeOf} from '../../../context/walk.js';
 import {unreadable, changed} from '../../../context/unreadable.js';
-import {decodePath, join, quotePath, stepError, systemPath} from './byte-path.js';
+import {decodePath, join, nameOf, quotePath, stepError, systemPath} from './byte-path.js';
 import {ownAttribute} from './file-copy.js';
 import {compilePatterns, type Matched, type PathPatterns} from './patterns.js';
 import {isDirectory, isFile} from './resolve.js';
@@ -20,7 +20,7 @@ import type {BigIntStats} from 'node:fs';
 export interface SourceDigest {
   /** From the root of what is read, with a leading `/`; a URL for what is fetched. */
   readonly path: string;
-  /** Permission bits, octal; `link` for a symlink, `url` for what is fetched. */
+  /** Permission bits, octal, after a `d` for a directory; `link` for a symlink, `url` for what is fetched. */
   readonly mode: string;
   /** `sha256:` of type, owner, link target, attributes and data. */
   readonly digest: string;
@@ -57,11 +57,14 @@ export async function sourceDigests(
     for (const selected of selectSource(tree, directory)) {
       for (const {path, stats} of walk(tree, selected.path, {include, exclude})) {
         const digest = memory.digest(tree, path, stats);
+        // The path tells the name, unless a link or a pattern gave it another one.
         const name =
-          path === selected.path ? createHash('sha256').update(`${selected.name}\0${digest}`).digest('hex') : '';
+          path === selected.path && nameOf(path) !== selected.name
+            ? createHash('sha256').update(`${selected.name}\0${digest}`).digest('hex')
+            : '';
         out.push({
           path: `/${decodePath(path)}`,
-          mode: path === '' && tree.owners === 'root' ? '0' : modeOf(stats),
+          mode: path === '' && tree.owners === 'root' ? 'd' : modeOf(stats),
           digest: name === '' ? digest : `sha256:${name}`,
         });
         if (++count % 2048 === 0 || memory.takeLoad()) {
@@ -225,8 +228,10 @@ function writeMemory(file: string, lines: readonly string[]): void {
   }
 }
 
-const modeOf = (stats: BigIntStats): string =>
-  typeOf(stats) === 'symlink' ? 'link' : (Number(stats.mode) & 0o7777).toString(8);
+const modeOf = (stats: BigIntStats): string => {
+  const mode = (Number(stats.mode) & 0o7777).toString(8);
+  return typeOf(stats) === 'symlink' ? 'link' : isDirectory(stats) ? `d${mode}` : mode;
+};
 
 function hashEntry(tree: SourceTree, path: string, stats: BigIntStats, buffer: Buffer): string {
   const full = `${tree.root}/${path}`;

@@ -20,6 +20,8 @@ export interface ContainerRun {
   readonly log: LogSink;
   /** Bytes of output that are passed on; the rest is dropped and said. */
   readonly logLimit: number;
+  /** Reads and writes what this process does, instead of the log. */
+  readonly interactive: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -47,14 +49,14 @@ export async function runContainer(run: ContainerRun): Promise<ContainerEnd> {
     runtime.path,
     [...globalOptions(run, logFile), 'run', '--bundle', bundle, '--pid-file', pidFile, id],
     {
-      stdio: ['ignore', 'pipe', 'pipe'],
-      // Beside the caller's group: a Ctrl-C of the terminal is the caller's to handle.
-      detached: true,
+      stdio: run.interactive ? 'inherit' : ['ignore', 'pipe', 'pipe'],
+      // Beside the caller's group: a Ctrl-C of the terminal is the caller's to handle. Who reads the terminal is in it.
+      detached: !run.interactive,
     },
   );
   const output = limitedLog(run.log, run.logLimit);
   for (const stream of ['stdout', 'stderr'] as const) {
-    forward(child[stream], (text) => {
+    forward(child[stream] ?? undefined, (text) => {
       output(stream, text);
     });
   }
@@ -113,7 +115,8 @@ function killContainer(pidFile: string): boolean {
   return true;
 }
 
-function forward(from: NodeJS.ReadableStream, write: (text: string) => void): void {
+function forward(from: NodeJS.ReadableStream | undefined, write: (text: string) => void): void {
+  if (from === undefined) return;
   const decoder = new StringDecoder('utf8');
   from.on('data', (chunk: Buffer) => write(decoder.write(chunk)));
   from.on('end', () => write(decoder.end()));

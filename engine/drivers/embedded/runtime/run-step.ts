@@ -41,6 +41,8 @@ export interface StepOptions {
   readonly allowInsecure?: boolean;
   /** Characters of output; 2 MiB by default, as in BuildKit. */
   readonly logLimit?: number;
+  /** A person works in it: with the caller's input and output, any exit status is an end. Default: a step of a build. */
+  readonly interactive?: {readonly terminal: boolean};
 }
 
 const defaultPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
@@ -60,7 +62,7 @@ export async function runStep(
   options: StepOptions,
   log: LogSink,
   signal: AbortSignal,
-): Promise<{readonly exitStatus: 0}> {
+): Promise<{readonly exitStatus: number}> {
   signal.throwIfAborted();
   const timeout = options.timeout === undefined ? undefined : AbortSignal.timeout(options.timeout);
   const either = timeout === undefined ? signal : AbortSignal.any([signal, timeout]);
@@ -80,8 +82,9 @@ export async function runStep(
     runtime.returnSlot(slot);
   }
   if (end.failure !== undefined) throw startFailure(step.operation.argv, end.failure, runtime.kind);
-  if (end.status !== 0) throw stepFailure(step.operation.argv, end.status, runtime.outOfMemory());
-  return {exitStatus: 0};
+  if (end.status !== 0 && options.interactive === undefined)
+    throw stepFailure(step.operation.argv, end.status, runtime.outOfMemory());
+  return {exitStatus: end.status};
 }
 
 async function runIn(
@@ -136,6 +139,7 @@ async function runIn(
         argv: checked(operation.argv),
         env: checked(environment([...step.env, ...prepared.env], user.home)),
         cwd: step.workdir,
+        terminal: options.interactive?.terminal ?? false,
         user: {uid: user.uid, gid: user.gid, additionalGids: user.additionalGids},
         hostname,
         mounts: [...files, ...prepared.mounts.map((mount) => (runtime.noDevices ? withoutDevices(mount) : mount))],
@@ -158,6 +162,7 @@ async function runIn(
         id: `step-${slot}`,
         log,
         logLimit: options.logLimit ?? defaultLogLimit,
+        interactive: options.interactive !== undefined,
         signal,
       });
     } finally {

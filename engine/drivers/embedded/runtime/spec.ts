@@ -23,6 +23,8 @@ export interface SpecInput {
   /** `NAME=value`, in the order the process sees. */
   readonly env: readonly string[];
   readonly cwd: string;
+  /** A terminal of its own, as large as that of the caller. */
+  readonly terminal?: boolean;
   readonly user: {readonly uid: number; readonly gid: number; readonly additionalGids: readonly number[]};
   readonly hostname: string;
   /** After the mounts every container has, in order. */
@@ -76,7 +78,7 @@ export function runtimeSpec(input: SpecInput): object {
   return {
     ociVersion: '1.0.2',
     process: {
-      terminal: false,
+      terminal: input.terminal ?? false,
       user: input.user,
       args: input.argv,
       env: input.env,

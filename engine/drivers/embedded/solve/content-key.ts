@@ -17,8 +17,8 @@ import {NotCached} from './not-cached.js';
 import type {Tree} from './tree.js';
 
 /**
- * What COPY and ADD read, as a part of their keys: the digest of a list of files, which is kept for `explain` where this
- * process may run steps. What was fetched for it is kept until `close`.
+ * What COPY and ADD read, as a part of their keys: the digest of a list of files. What was fetched for it is kept until
+ * `close`.
  */
 export interface ContentKeys {
   of(
@@ -37,6 +37,8 @@ export interface ContentKeyParts {
   readonly signal: AbortSignal;
   /** Shows a tree as a directory; undefined: this process does not, and what it does not know is `NotCached`. */
   readonly mountTree: ((tree: Tree) => Promise<string>) | undefined;
+  /** Which files there were is kept for `explain`; not where nothing is going to run. */
+  readonly keepLists: boolean;
   /** What imported caches know of a selection; undefined where there are none. */
   readonly imported?: ((key: string) => Promise<string | undefined>) | undefined;
   /** Told of every selection of another stage or image: its key, and the digest of what was selected. */
@@ -44,7 +46,7 @@ export interface ContentKeyParts {
 }
 
 export function createContentKeys(given: ContentKeyParts): ContentKeys {
-  const {store, request, signal, mountTree} = given;
+  const {store, request, signal, mountTree, keepLists} = given;
   const fetchedOf = new Map<Operation, readonly Fetched[]>();
   const closers: (() => void)[] = [];
   return {
@@ -90,7 +92,7 @@ export function createContentKeys(given: ContentKeyParts): ContentKeys {
 
   async function listed(digests: readonly SourceDigest[]): Promise<string> {
     const digest = listDigest(digests);
-    if (mountTree !== undefined) await keepList(store.root, digest, digests);
+    if (keepLists) await keepList(store.root, digest, digests);
     return digest;
   }
 

@@ -22,6 +22,8 @@ export interface SnapshotWork {
   readonly run: (place: StepPlace) => Promise<void>;
   /** When it is not any more. */
   readonly finish: (place: StepPlace) => Promise<void>;
+  /** Asked whether what a failed `run` left is to be kept, as a snapshot of its own; told its id when it is. */
+  readonly keepFailed?: (error: unknown) => ((id: string) => void) | undefined;
 }
 
 /** A new snapshot of what `run` leaves; returns its id. Where that fails nothing is left. */
@@ -29,7 +31,7 @@ export async function makeSnapshot(
   store: Store,
   mounts: Pick<TreeMounts, 'lowers'>,
   rootless: boolean,
-  {chain, continues, run, finish}: SnapshotWork,
+  {chain, continues, run, finish, keepFailed}: SnapshotWork,
 ): Promise<string> {
   const {id, fs: upper, work} = newSnapshot(store);
   try {
@@ -46,7 +48,17 @@ export async function makeSnapshot(
     completeSnapshot(store, id, {synced: false, parents: chain.slice(-1), continues});
     return id;
   } catch (error) {
-    discardSnapshot(store, id);
+    const kept = keepFailed?.(error);
+    try {
+      if (kept === undefined) discardSnapshot(store, id);
+      else {
+        completeSnapshot(store, id, {synced: false, parents: chain.slice(-1), continues});
+        kept(id);
+      }
+    } catch {
+      // A full disk, most likely: why the step failed is what counts.
+      discardSnapshot(store, id);
+    }
     throw error;
   }
 }

@@ -63,7 +63,8 @@ export async function perform(
   const {operation, config} = job.step;
   switch (operation.kind) {
     case 'run':
-      return performRun(job, operation, root, tools, signal);
+      await performRun(job, operation, root, tools, signal);
+      return;
     case 'copy':
     case 'add':
     case 'workdir': {
@@ -92,19 +93,20 @@ export async function perform(
   }
 }
 
-async function performRun(
+export async function performRun(
   job: StepJob,
   operation: Extract<Operation, {kind: 'run'}>,
   root: string,
   tools: PerformTools,
   signal: AbortSignal,
-): Promise<void> {
+  interactive?: {readonly terminal: boolean},
+): Promise<{readonly exitStatus: number}> {
   const {step} = job;
   const {plan, request, place} = tools;
   const mounts = await resolveMounts(job, operation, tools, signal);
   const bindings = [...plan.graph.proxy.flatMap(inBothCases), ...step.env];
   const env = bindings.flatMap(({name, value}) => (value === undefined ? [] : [`${name}=${value}`]));
-  await runStep(
+  return runStep(
     runtimeOf(tools),
     {operation, env, user: step.config.User ?? '', workdir: step.config.WorkingDir ?? '/'},
     {root},
@@ -114,7 +116,8 @@ async function performRun(
       extraHosts: request.extraHosts,
       shmSize: request.shmSize,
       ulimits: request.ulimits,
-      ...(request.stepTimeout !== undefined && {timeout: request.stepTimeout}),
+      ...(request.stepTimeout !== undefined && interactive === undefined && {timeout: request.stepTimeout}),
+      ...(interactive !== undefined && {interactive}),
     },
     (stream, text) => place.events.emit({type: 'step-log', step: step.id, stream, text}),
     signal,

@@ -2,6 +2,7 @@ import {lstatSync} from 'node:fs';
 import {availableParallelism} from 'node:os';
 import {createLimiter} from '../../../base/concurrency.js';
 import {BuildError} from '../../../base/errors.js';
+import {dropFailure, writeFailure} from '../../../store/failures.js';
 import {withLock} from '../../../store/locks.js';
 import {writeRecord} from '../../../store/records.js';
 import {NotAChange} from '../files/not-a-change.js';
@@ -9,6 +10,7 @@ import type {CopyReuse} from '../files/reuse.js';
 import type {CacheImports} from '../cache/imports.js';
 import {findDeferred} from './deferred.js';
 import {timeOf} from './epoch.js';
+import {isFreshStep} from './fresh.js';
 import {whyFailed} from './full-disk.js';
 import {generation, keyOfRun, type Lookup} from './lookup.js';
 import {makeSnapshot} from './make-snapshot.js';
@@ -41,7 +43,7 @@ export function createRunner(parts: RunnerParts): SolverWork {
   };
 
   function isFresh({stage}: StepJob): boolean {
-    return request.noCache || request.noCacheFilter.some((name) => name.toLowerCase() === stage.name);
+    return isFreshStep(request, stage);
   }
 
   async function resultOf(job: StepJob, signal: AbortSignal): Promise<Result | DeferredResult> {
@@ -89,6 +91,7 @@ export function createRunner(parts: RunnerParts): SolverWork {
             throw whyFailed(store.root, error);
           });
         },
+        ...(continues === undefined && {keepFailed: (error: unknown) => keepFailed(job, error, signal)}),
         async finish({upper}) {
           await reuse?.finish(signal);
           const {time} = options;
@@ -108,6 +111,14 @@ export function createRunner(parts: RunnerParts): SolverWork {
       }
     }
     return [await make(chain, undefined)];
+  }
+
+  /** What a step left that failed of itself is kept for a while: for a shell in it, and for its logs. */
+  function keepFailed({key, step, parent}: StepJob, error: unknown, signal: AbortSignal) {
+    if (signal.aborted || !(error instanceof BuildError) || error.code !== 'STEP_FAILED') return undefined;
+    const below = parent.layers.flatMap((layer) => (layer.kind === 'step' ? layer.parts : []));
+    return (snapshot: string): void =>
+      writeFailure(store, {key, step: step.id, snapshot, below, time: new Date().toISOString()});
   }
 
   async function run(job: StepJob, signal: AbortSignal): Promise<Result> {
@@ -136,6 +147,7 @@ export function createRunner(parts: RunnerParts): SolverWork {
         seconds,
         created,
       });
+      dropFailure(store, key);
       events.emit({type: 'step-done', step: step.id, seconds});
       return {
         key: keyOfRun(key, again ? snapshot : undefined),

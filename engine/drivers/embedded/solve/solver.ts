@@ -162,14 +162,19 @@ export async function solve(
 
   async function solveStep(stage: Stage, step: SolvedStep, parent: Tree): Promise<Tree> {
     const inputs = new Map<string, Tree>();
-    const found = await partsOf(step, graph, request, async (source, operation, mount) => {
-      const tree = await sourceTree(source);
-      if (tree !== undefined) inputs.set(sourceId(source), tree);
-      // A mounted stage or image counts as a whole, a directory by what is in it.
-      if (mount !== undefined && tree !== undefined)
-        return [{kind: 'input', name: `mount ${mount.target ?? ''}`, value: tree.key}];
-      return work.contentParts(operation, source, mount, tree);
-    });
+    const found = await partsOf(
+      step,
+      {...graph, platform: stage.platform},
+      request,
+      async (source, operation, mount) => {
+        const tree = await sourceTree(source);
+        if (tree !== undefined) inputs.set(sourceId(source), tree);
+        // A mounted stage or image counts as a whole, a directory by what is in it.
+        if (mount !== undefined && tree !== undefined)
+          return [{kind: 'input', name: `mount ${mount.target ?? ''}`, value: tree.key}];
+        return work.contentParts(operation, source, mount, tree);
+      },
+    );
     for (const source of step.reads) {
       const tree = await sourceTree(source);
       if (tree !== undefined) inputs.set(sourceId(source), tree);

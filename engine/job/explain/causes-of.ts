@@ -1,0 +1,58 @@
+import {lstatSync} from 'node:fs';
+import {join} from 'node:path';
+import type {Plan} from '../../plan/plan.js';
+import type {Cause, RecordedStep} from '../../store/build-record.js';
+import {type Facts, readFacts, readFileList} from '../../store/facts.js';
+import {readHistory} from '../../store/history.js';
+import {projectOf} from '../project.js';
+import type {PreparedJob} from '../prepare.js';
+import {explainSteps} from './explain-steps.js';
+
+/** Builds that are looked through for the last one with a step. */
+const mostRecords = 30;
+
+/** Why the steps of a build ran, or will, by their ids: against what the history below `root` says of earlier ones. */
+export async function causesOf(
+  root: string,
+  job: Pick<PreparedJob, 'settings' | 'context' | 'contexts' | 'dockerfile'>,
+  plan: Plan,
+  build: {readonly driver: string; readonly steps: readonly RecordedStep[]; readonly facts: Facts},
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, readonly Cause[]>> {
+  const {records} = await readHistory(root, {project: projectOf(job), most: mostRecords}, signal);
+  const {settings, context} = job;
+  const kept = new Map<string, Facts | undefined>();
+  const lists = new Map<string, ReturnType<typeof readFileList>>();
+  return explainSteps(
+    {
+      ...build,
+      plan,
+      target: plan.graph.stages[plan.graph.target]?.label ?? '',
+      fresh: {all: settings.noCache, stages: settings.noCacheFilter},
+      whyGone: (path) => whyIgnored(context, path),
+    },
+    {
+      records: records.filter(({driver}) => driver === build.driver),
+      facts: ({facts}) => (facts === null ? undefined : once(kept, facts, () => readFacts(root, facts))),
+      fileList: (digest) => once(lists, digest, () => readFileList(root, digest)),
+    },
+  );
+}
+
+function once<T>(known: Map<string, T>, name: string, read: () => T): T {
+  const found = known.get(name);
+  if (found !== undefined) return found;
+  const made = read();
+  known.set(name, made);
+  return made;
+}
+
+/** A file that is still there, but that a rule leaves out now. */
+function whyIgnored({root, rules, ignoreFile}: PreparedJob['context'], path: string): string | undefined {
+  if (!rules.ignores(path)) return undefined;
+  if (lstatSync(join(root, path), {throwIfNoEntry: false}) === undefined) return undefined;
+  const rule = rules.ruleOf(path);
+  return rule === undefined || rule.line === 0
+    ? 'left out now'
+    : `left out now by ${ignoreFile ?? 'the ignore file'}:${rule.line}: ${rule.pattern}`;
+}

@@ -121,9 +121,9 @@ async function summarize(
   if (problem !== undefined) terminal.error(`build-image: ${problem}\n`);
 }
 
-/** An archive without a destination is for standard output, as `-` says outright. */
+/** An archive without a destination is for standard output, as `-` says outright; a docker archive is for the daemon. */
 function writesToStdout({type, dest}: Output): boolean {
-  return type !== 'image' && (dest === undefined || dest === '-');
+  return type !== 'image' && (dest === '-' || (dest === undefined && type !== 'docker'));
 }
 
 /** An archive in a terminal helps nobody. Throws BuildError USAGE. */

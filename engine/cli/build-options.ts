@@ -25,6 +25,7 @@ export interface BuildFlags extends TargetFlags {
   readonly cacheTo?: readonly string[];
   readonly pull?: boolean;
   readonly output?: readonly string[];
+  readonly load?: boolean;
   readonly push?: boolean;
   readonly artifact?: readonly string[];
   readonly artifacts?: boolean;
@@ -117,6 +118,7 @@ export function addBuildOptions(command: Command): Command {
         'also: type=oci|docker|tar|local|image|registry; - is a tar on stdout',
       ),
     )
+    .option('--load', 'the image into the Docker daemon that answers: --output type=docker')
     .option('--push', 'push the image to the registries of its tags: --output type=registry')
     .option('--artifacts-dir <DIR>', 'where artifacts go', 'artifacts')
     .option('--no-artifacts', 'take no artifacts out')

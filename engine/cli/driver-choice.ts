@@ -1,6 +1,8 @@
 import {homedir} from 'node:os';
+import {BuildError, messageOf} from '../base/errors.js';
 import type {DockerEndpoint} from '../drivers/docker/endpoint.js';
 import type {Driver} from '../drivers/driver.js';
+import type {LoadInto} from '../drivers/embedded/outputs/load-output.js';
 import type {Terminal} from './terminal.js';
 
 /** Milliseconds within which a daemon answers, or is not there. */
@@ -72,8 +74,39 @@ export async function chooseDriver(
   return createEmbeddedDriver({
     root,
     uid: terminal.uid,
+    load: (either) => openLoad(terminal, either),
     get stdout() {
       return terminal.answerStream;
     },
   });
+}
+
+/** What takes an archive into the daemon that answers. Rejects with DAEMON_UNREACHABLE where none does. */
+async function openLoad(terminal: Terminal, signal: AbortSignal): Promise<LoadInto> {
+  const endpoint = await reachableDaemon(terminal, true, signal).catch((error: unknown) => {
+    signal.throwIfAborted();
+    throw new BuildError(
+      'DAEMON_UNREACHABLE',
+      `the image is for a Docker daemon, and none answers: ${messageOf(error)}`,
+      {
+        cause: error,
+        remedy:
+          'Start one, or name it in DOCKER_HOST; --output type=docker,dest=FILE writes an archive, dest=- pipes it.',
+      },
+    );
+  });
+  return async (archive, either) => {
+    const {openDaemon} = await import('../drivers/docker/daemon.js');
+    const {loadStream} = await import('../drivers/docker/load.js');
+    const daemon = await openDaemon(endpoint ?? unreachable(), either);
+    try {
+      await loadStream(await daemon.client(), archive, 'the image', either);
+    } finally {
+      daemon.close();
+    }
+  };
+}
+
+function unreachable(): never {
+  throw new Error('unreachable: no daemon, and no error');
 }

@@ -74,9 +74,11 @@ export async function jobSettings(
   };
 }
 
-/** `--push` makes the image output one that is pushed, and is one where there is none. */
-function outputsOf({output = [], push = false}: BuildFlags, directory: string): readonly Output[] {
+/** `--load` is a docker output without a destination. `--push` makes the image output one that is pushed, and is one where there is none. */
+function outputsOf({output = [], load = false, push = false}: BuildFlags, directory: string): readonly Output[] {
   const outputs = output.map((text) => parseOutput(text, directory));
+  const loaded = outputs.some(({type, dest}) => type === 'docker' && dest === undefined);
+  if (load && !loaded) outputs.push({type: 'docker', dest: undefined, attributes: {}});
   if (!push) return outputs;
   const pushed = ({type, dest, attributes}: Output): Output => ({
     type,

@@ -10,7 +10,17 @@ import {BuildError} from '../../base/errors.js';
  */
 export async function loadArchive(docker: Dockerode, path: string, signal: AbortSignal): Promise<void> {
   signal.throwIfAborted();
-  const archive = createReadStream(path);
+  return loadStream(docker, createReadStream(path), path, signal);
+}
+
+/** The same, while the archive is made; it is destroyed where the daemon does not take it. `name` is for messages. */
+export async function loadStream(
+  docker: Dockerode,
+  archive: Readable,
+  name: string,
+  signal: AbortSignal,
+): Promise<void> {
+  signal.throwIfAborted();
   let answer: NodeJS.ReadableStream | undefined;
   const close = () => {
     archive.destroy();
@@ -29,7 +39,7 @@ export async function loadArchive(docker: Dockerode, path: string, signal: Abort
     // The client surfaces an abort as a broken connection.
     signal.throwIfAborted();
     if (error instanceof BuildError) throw error;
-    throw new BuildError('DAEMON_FAILED', `cannot load ${path} into the daemon`, {cause: error});
+    throw new BuildError('DAEMON_FAILED', `cannot load ${name} into the daemon`, {cause: error});
   } finally {
     signal.removeEventListener('abort', close);
     close();

@@ -12,7 +12,8 @@ import {openUrlContexts} from './url-contexts.js';
 import {type BuildOutcome, runBuild} from './build.js';
 import {checkCaches} from './cache/check-caches.js';
 import {compressionOf} from './layer-blobs.js';
-import {writeToStream} from './outputs/destination.js';
+import {type WriteOut, writeToStream} from './outputs/destination.js';
+import {type OpenLoad, withLoad} from './outputs/load-output.js';
 import {errorOf, type FromExecutor, type ToExecutor, wireRequest} from './protocol.js';
 import {readTree} from './read-tree.js';
 import {readTreeAsUser} from './read-tree-as-user.js';
@@ -25,6 +26,8 @@ export interface EmbeddedDriverOptions {
   readonly uid: number;
   /** Where an output goes whose destination is `-`. */
   readonly stdout?: Writable;
+  /** Where an output `type=docker` without a destination goes. */
+  readonly load?: OpenLoad;
 }
 
 /**
@@ -52,7 +55,11 @@ export function createEmbeddedDriver(options: EmbeddedDriverOptions): Driver {
       let outcome: BuildOutcome;
       try {
         const local = {...request, contexts: contexts.opened};
-        outcome = await buildAnywhere(plan, local, events, signal, options, rootless);
+        const stdout = (bytes: Uint8Array): Promise<void> => writeToStream(options.stdout, bytes);
+        const {root, load} = options;
+        outcome = await withLoad(request.outputs, stdout, load, events, signal, (write) =>
+          buildAnywhere(plan, local, events, signal, {root, rootless, write}),
+        );
       } finally {
         await contexts.close();
       }
@@ -108,16 +115,21 @@ export function createEmbeddedDriver(options: EmbeddedDriverOptions): Driver {
   };
 }
 
+interface Place {
+  readonly root: string;
+  readonly rootless: boolean;
+  /** Takes an output that goes to standard output, or to the daemon. */
+  readonly write: WriteOut;
+}
+
 async function buildAnywhere(
   plan: Plan,
   request: BuildRequest,
   events: EventSink,
   signal: AbortSignal,
-  options: EmbeddedDriverOptions,
-  rootless: boolean,
+  place: Place,
 ): Promise<BuildOutcome> {
-  const {root} = options;
-  const write = (bytes: Uint8Array): Promise<void> => writeToStream(options.stdout, bytes);
+  const {root, rootless, write} = place;
   if (!request.noCache && request.noCacheFilter.length === 0) {
     // Events are kept back: a build that goes on in the executor tells its steps from the start.
     const held: Parameters<EventSink['emit']>[0][] = [];
@@ -139,7 +151,7 @@ async function buildAnywhere(
       if (!(error instanceof NotCached) && !full) throw error;
     }
   }
-  return buildInExecutor(plan, request, events, signal, options, rootless);
+  return buildInExecutor(plan, request, events, signal, place);
 }
 
 /** Keeps the stages that artifacts are taken from, also from a `prune` that runs meanwhile, until the result is called. */
@@ -171,10 +183,8 @@ async function buildInExecutor(
   request: BuildRequest,
   events: EventSink,
   signal: AbortSignal,
-  options: EmbeddedDriverOptions,
-  rootless: boolean,
+  {root, rootless, write}: Place,
 ): Promise<BuildOutcome> {
-  const {root} = options;
   const {enterNamespace} = await import('./enter-namespace.js');
   const script = fileURLToPath(new URL('./executor.js', import.meta.url));
   const executor = await enterNamespace(script, {root: !rootless, signal});
@@ -190,7 +200,7 @@ async function buildInExecutor(
             events.emit(message.event);
             return;
           case 'output':
-            writeToStream(options.stdout, message.bytes).then(() => send({type: 'output-taken'}), reject);
+            Promise.resolve(write(message.bytes)).then(() => send({type: 'output-taken'}), reject);
             return;
           case 'ask-credentials':
             request

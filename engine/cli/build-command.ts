@@ -50,6 +50,10 @@ export async function buildCommand(
     job = opened;
     refuseTerminal(job.settings.outputs, terminal);
     await learnSecrets(redactor, job);
+    if (flags.deliver === true) {
+      const {checkDelivery} = await import('./deliver-built.js');
+      await checkDelivery(path, flags, job.settings, terminal, redactor, signal);
+    }
     const root = storeRoot(flags.root, terminal);
     const driver = (chosen = await chooseDriver(flags.driver, root, terminal, signal));
     const mode = flags.quiet === true ? 'quiet' : (flags.progress ?? 'auto');

@@ -20,6 +20,23 @@ export interface BuiltDelivery {
   readonly delivered: Delivered;
 }
 
+/** What is wrong with the policy, a flag or a variable is told before anything is built; keys are learnt, to be hidden. */
+export async function checkDelivery(
+  path: string | undefined,
+  flags: BuildFlags,
+  {tags}: Pick<JobSettings, 'tags'>,
+  terminal: Terminal,
+  redactor: Redactor,
+  signal: AbortSignal,
+): Promise<void> {
+  const [tag] = tags;
+  const own = tag === undefined ? undefined : parseReference(tag);
+  const directory = resolve(terminal.directory, path ?? '.');
+  const {policy} = await openDelivery({directory, own, packages: []}, flags, terminal, redactor, signal);
+  switched(flags.provenance, policy.provenance, '--provenance');
+  switched(flags.sbom, policy.sbom, '--sbom');
+}
+
 /** `build --deliver`: what was built goes where credentials are configured. Nothing configured is no failure. */
 export async function deliverBuilt(
   path: string | undefined,

@@ -314,6 +314,12 @@ asRoot('build --deliver builds and delivers; a registry that says to wait is wai
   const {delivered} = JSON.parse(run.stdout) as {delivered: Answer};
   t.truthy(delivered.registries[0]?.digest);
   t.true(limited > 1);
+  const wrong = await work.cli(
+    ['build', '--driver', 'embedded', '--deliver', '.'],
+    triple('A', 'No/Registry', 'u', 'key-of-a'),
+  );
+  t.is(wrong.status, 2);
+  t.regex(wrong.stderr, /^build-image: A_REPO "No\/Registry" is not a registry/, 'it is told before anything is built');
   const nothing = await work.cli(['build', '--driver', 'embedded', '--deliver', '.']);
   t.is(nothing.status, 0, nothing.stderr);
   t.regex(nothing.stderr, /no registry and no package repository is configured/);

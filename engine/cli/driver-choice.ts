@@ -3,6 +3,7 @@ import {BuildError, messageOf} from '../base/errors.js';
 import type {DockerEndpoint} from '../drivers/docker/endpoint.js';
 import type {Driver} from '../drivers/driver.js';
 import type {LoadInto} from '../drivers/embedded/outputs/load-output.js';
+import {registriesOf} from './registries.js';
 import type {Terminal} from './terminal.js';
 
 /** Milliseconds within which a daemon answers, or is not there. */
@@ -74,6 +75,7 @@ export async function chooseDriver(
   return createEmbeddedDriver({
     root,
     uid: terminal.uid,
+    registries: registriesOf(terminal.environment),
     load: (either) => openLoad(terminal, either),
     get stdout() {
       return terminal.answerStream;

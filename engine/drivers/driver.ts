@@ -4,6 +4,7 @@ import type {Digest} from '../oci/digest.js';
 import type {Platform} from '../oci/platform.js';
 import type {Plan} from '../plan/plan.js';
 import type {EventSink} from '../progress/events.js';
+import type {EndpointOptions} from '../registry/endpoint.js';
 import type {RegistryCredentials} from '../registry/credentials.js';
 
 /** `--build-context NAME=…` (also `additional_contexts` of Compose). */
@@ -41,6 +42,12 @@ export interface CacheSpec {
   readonly attributes: Readonly<Record<string, string>>;
 }
 
+/** Of base images, for one driver. Plain data. */
+export interface BaseOptions extends EndpointOptions {
+  /** References with their platforms that `pull` has asked the registry for already. */
+  readonly pulled: Set<string>;
+}
+
 /** Everything a driver needs beside the plan. Values from argv and environment are resolved; paths are absolute. */
 export interface BuildRequest {
   readonly context: BuildContext;
@@ -62,6 +69,8 @@ export interface BuildRequest {
   readonly cacheFrom: readonly CacheSpec[];
   readonly cacheTo: readonly CacheSpec[];
   readonly pull: boolean;
+  /** Where base images come from; the embedded engine only, which sets it itself. */
+  readonly bases?: BaseOptions;
   /** Empty: `image` only. */
   readonly outputs: readonly Output[];
   readonly shmSize: number | undefined;
@@ -134,7 +143,7 @@ export interface Driver {
    */
   imageConfigs(
     references: readonly string[],
-    request: Pick<BuildRequest, 'pull' | 'credentials'> & {readonly platform: Platform},
+    request: Pick<BuildRequest, 'pull' | 'bases' | 'credentials'> & {readonly platform: Platform},
     events: EventSink,
     signal: AbortSignal,
   ): Promise<ReadonlyMap<string, ImageConfig>>;

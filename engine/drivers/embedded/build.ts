@@ -57,15 +57,19 @@ export async function runBuild(plan: Plan, request: BuildRequest, place: BuildPl
   if (!mayRun && rootless && request.cacheTo.length > 0) throw new NotCached('a cache to be written');
   const store = openStore(root, signal);
   if (mayRun) recoverKilled(store);
-  const {credentials, pull} = request;
-  const registry = createRegistryClient({credentials, note: (message) => events.emit({type: 'note', message})});
+  const {credentials, pull, bases: baseOptions} = request;
+  const registry = createRegistryClient({
+    ...baseOptions,
+    credentials,
+    note: (message) => events.emit({type: 'note', message}),
+  });
   const specs = mayRun && !request.noCache ? request.cacheFrom : [];
   const imports =
     specs.length === 0
       ? undefined
       : createCacheImports({specs, registry, platform: plan.graph.platform, events, signal});
   const collected = request.cacheTo.length === 0 ? undefined : createCollector();
-  const images = createImageSource({store, events, pull, directory: '/', credentials});
+  const images = createImageSource({store, events, pull, bases: baseOptions, directory: '/', credentials});
   const resolve = (source: Source) => images.resolve(sourceReference(source, request), plan.graph.platform, signal);
   const bases = createBaseTrees({
     store,

@@ -4,6 +4,7 @@ import {fileURLToPath} from 'node:url';
 import {BuildError} from '../../base/errors.js';
 import type {Plan} from '../../plan/plan.js';
 import type {EventSink} from '../../progress/events.js';
+import type {EndpointOptions} from '../../registry/endpoint.js';
 import {closeStore, openStore} from '../../store/open.js';
 import {recoverKilled} from '../../store/recover.js';
 import {claimSnapshot, snapshotFs} from '../../store/snapshots.js';
@@ -26,6 +27,8 @@ export interface EmbeddedDriverOptions {
   readonly uid: number;
   /** Where an output goes whose destination is `-`. */
   readonly stdout?: Writable;
+  /** Mirrors, and registries without TLS. */
+  readonly registries?: EndpointOptions;
   /** Where an output `type=docker` without a destination goes. */
   readonly load?: OpenLoad;
 }
@@ -37,15 +40,16 @@ export interface EmbeddedDriverOptions {
 export function createEmbeddedDriver(options: EmbeddedDriverOptions): Driver {
   const outcomes = new WeakMap<Built, BuildOutcome>();
   const rootless = options.uid !== 0;
+  const bases = {pulled: new Set<string>(), ...options.registries};
   return {
     name: 'embedded',
     async imageConfigs(references, request, events, signal) {
       const {imageConfigs} = await import('./image-configs.js');
-      return imageConfigs(options.root, references, request, events, signal);
+      return imageConfigs(options.root, references, {...request, bases}, events, signal);
     },
     async predict(plan, request, signal) {
       const {predictBuild} = await import('./predict.js');
-      return predictBuild(options.root, rootless, plan, request, signal);
+      return predictBuild(options.root, rootless, plan, {...request, bases}, signal);
     },
     async build(plan, request, events, signal) {
       checkCaches(request.cacheFrom, 'from');
@@ -54,13 +58,15 @@ export function createEmbeddedDriver(options: EmbeddedDriverOptions): Driver {
       const contexts = await openUrlContexts(request.contexts, plan, signal);
       let outcome: BuildOutcome;
       try {
-        const local = {...request, contexts: contexts.opened};
+        const local = {...request, bases, contexts: contexts.opened};
         const stdout = (bytes: Uint8Array): Promise<void> => writeToStream(options.stdout, bytes);
         const {root, load} = options;
         outcome = await withLoad(request.outputs, stdout, load, events, signal, (write) =>
           buildAnywhere(plan, local, events, signal, {root, rootless, write}),
         );
       } finally {
+        // The next build with this driver asks again.
+        bases.pulled.clear();
         await contexts.close();
       }
       const built: Built = {
@@ -83,7 +89,7 @@ export function createEmbeddedDriver(options: EmbeddedDriverOptions): Driver {
           options.root,
           rootless,
           plan,
-          {...request, contexts: contexts.opened},
+          {...request, bases, contexts: contexts.opened},
           shell,
           signal,
         );

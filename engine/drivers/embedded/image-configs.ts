@@ -13,8 +13,8 @@ export async function imageConfigs(
   signal: AbortSignal,
 ): Promise<ReadonlyMap<string, ImageConfig>> {
   const store = openStore(root, signal);
-  const {credentials, pull, platform} = request;
-  const images = createImageSource({store, events, pull, directory: '/', credentials});
+  const {credentials, pull, bases, platform} = request;
+  const images = createImageSource({store, events, pull, bases, directory: '/', credentials});
   try {
     const found = await Promise.all(
       references.map(

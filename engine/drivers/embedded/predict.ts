@@ -33,8 +33,8 @@ export async function predictBuild(
       if (event.type === 'step-key') keys.set(event.step, {key: event.key, parts: event.parts});
     },
   };
-  const {credentials, pull} = request;
-  const images = createImageSource({store, events, pull, directory: '/', credentials});
+  const {credentials, pull, bases: baseOptions} = request;
+  const images = createImageSource({store, events, pull, bases: baseOptions, directory: '/', credentials});
   const resolve = (source: Source) => images.resolve(sourceReference(source, request), plan.graph.platform, signal);
   const bases = createBaseTrees({store, rootless, mayUnpack: false, events, signal, resolve});
   const contents = createContentKeys({store, request, signal, mountTree: undefined, keepLists: true});

@@ -48,8 +48,8 @@ export async function runShell(
   const upTo: Plan = {...plan, graph: {...plan.graph, target: stage.index}};
   const store = openStore(root, signal);
   recoverKilled(store);
-  const {credentials, pull} = request;
-  const images = createImageSource({store, events, pull, directory: '/', credentials});
+  const {credentials, pull, bases: baseOptions} = request;
+  const images = createImageSource({store, events, pull, bases: baseOptions, directory: '/', credentials});
   const resolve = (source: Source) => images.resolve(sourceReference(source, request), plan.graph.platform, signal);
   const bases = createBaseTrees({store, rootless, mayUnpack: true, events, signal, resolve});
   const mounts = createTreeMounts(store, rootless);

@@ -1,9 +1,10 @@
 import {resolve} from 'node:path';
-import type {Platform} from '../../../oci/platform.js';
-import {parseReference, withDefaultTag} from '../../../oci/reference.js';
+import {formatPlatform, type Platform} from '../../../oci/platform.js';
+import {formatReference, parseReference, withDefaultTag} from '../../../oci/reference.js';
 import type {EventSink} from '../../../progress/events.js';
 import {createRegistryClient, type RegistryOptions} from '../../../registry/client.js';
 import type {Store} from '../../../store/store.js';
+import type {BaseOptions} from '../../driver.js';
 import {type ArchiveFile, openArchive} from './archive-file.js';
 import {imageFromArchive} from './archive-image.js';
 import type {ImageSource, ResolvedImage} from './image-source.js';
@@ -14,6 +15,7 @@ export interface SourceOptions extends RegistryOptions {
   readonly store: Store;
   readonly events: EventSink;
   readonly pull: boolean;
+  readonly bases?: BaseOptions | undefined;
   /** What relative paths of layouts and archives are relative to; absolute. */
   readonly directory: string;
 }
@@ -24,9 +26,9 @@ const imageScheme = 'docker-image://';
 
 /** Base images of every kind. No connection is made before a registry has to be asked. */
 export function createImageSource(options: SourceOptions): ImageSource {
-  const {store, events, pull, directory} = options;
+  const {store, events, pull, directory, bases} = options;
   const note = (message: string): void => events.emit({type: 'note', message});
-  const registry = createRegistryClient({note, ...options});
+  const registry = createRegistryClient({note, ...bases, ...options});
   const archives = new Map<string, Promise<ArchiveFile>>();
   return {
     async resolve(reference, platform, signal) {
@@ -45,7 +47,12 @@ export function createImageSource(options: SourceOptions): ImageSource {
       }
       const plain = reference.startsWith(imageScheme) ? reference.slice(imageScheme.length) : reference;
       const parsed = withDefaultTag(parseReference(plain));
-      return imageByReference(parsed, platform, {store, registry, events, pull}, signal);
+      // A build resolves its bases more than once, in more than one process.
+      const asked = `${formatReference(parsed)} ${formatPlatform(platform)}`;
+      const ask = pull && bases?.pulled.has(asked) !== true;
+      const image = await imageByReference(parsed, platform, {store, registry, events, pull: ask}, signal);
+      if (pull) bases?.pulled.add(asked);
+      return image;
     },
     async close() {
       const open = [...archives.values()];

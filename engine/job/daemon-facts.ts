@@ -7,7 +7,6 @@ import {sourceDigests} from '../drivers/embedded/files/digests.js';
 import {keepList, listDigest} from '../drivers/embedded/files/file-list.js';
 import type {TransferOperation} from '../drivers/embedded/files/step.js';
 import {copyOf} from '../drivers/embedded/solve/content-key.js';
-import {epochOf} from '../drivers/embedded/solve/epoch.js';
 import {partsOf, type SourceKeys} from '../drivers/embedded/solve/step-parts.js';
 import {cacheKey, type KeyPart} from '../plan/cache-key.js';
 import type {Plan} from '../plan/plan.js';
@@ -47,14 +46,11 @@ export async function daemonFacts(
     facts.set(stage.fromId, {key: before, parts});
     for (const step of stage.steps) {
       if (step.operation.kind === 'config') continue;
-      const own = [...(await partsOf(step, {...plan.graph, platform: stage.platform}, request, sourceKeys))];
-      const {kind} = step.operation;
-      // The times of what COPY makes are part of the key of newer daemons: told where such a step ran, else of no matter.
-      const isCopy = kind === 'copy' || kind === 'add';
-      const epoch: KeyPart = {kind: 'setting', name: 'SOURCE_DATE_EPOCH', value: epochOf(request) ?? null};
-      const all: readonly KeyPart[] = [...own, {kind: 'input', name: 'before', value: before}];
-      before = cacheKey(all);
-      facts.set(step.id, {key: before, parts: isCopy ? [...all, epoch] : all});
+      const parts = await partsOf(step, {...plan.graph, platform: stage.platform}, request, sourceKeys);
+      const all: readonly KeyPart[] = [...parts, {kind: 'input', name: 'before', value: before}];
+      // The times of what a step makes are part of the key of newer daemons: told where such a step ran, else of no matter.
+      before = cacheKey(all.filter(({kind, name}) => kind !== 'setting' || name !== 'SOURCE_DATE_EPOCH'));
+      facts.set(step.id, {key: before, parts: all});
     }
     return before;
   }

@@ -242,7 +242,8 @@ const kinds: readonly Kind[] = [
     name: 'SOURCE_DATE_EPOCH',
     flags: ['--build-arg', 'SOURCE_DATE_EPOCH=1700000000'],
     // Debian's daemon does not know it.
-    expected: (driver) => (driver === 'embedded' ? {workdir: ['setting SOURCE_DATE_EPOCH']} : {}),
+    expected: (driver) =>
+      driver === 'embedded' ? {root: ['setting SOURCE_DATE_EPOCH'], app: ['setting SOURCE_DATE_EPOCH']} : {},
   },
   {
     name: 'the platform',

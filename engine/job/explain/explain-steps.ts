@@ -37,6 +37,7 @@ export function explainSteps(build: ExplainedBuild, past: EarlierBuilds): Readon
   const matches = new Map<BuildRecord, Pick<Same, 'later' | 'earlier'>>();
   const byId = new Map(build.steps.map((step) => [step.id, step]));
   const causes = new Map<string, readonly Cause[]>();
+  const chosen = new Map<string, Same | undefined>();
   for (const step of build.steps) {
     if (!step.cached && step.instruction !== 'FROM') causes.set(step.id, why(step));
   }
@@ -54,8 +55,19 @@ export function explainSteps(build: ExplainedBuild, past: EarlierBuilds): Readon
     return made;
   }
 
-  /** In the last build that has it as it is written, over the same if one has; else in the last that has one like it. */
+  /** Once for each step. */
   function sameStep(step: RecordedStep): Same | undefined {
+    if (!chosen.has(step.id)) chosen.set(step.id, lookUp(step));
+    return chosen.get(step.id);
+  }
+
+  /**
+   * In the last build that has it as it is written, over the same if one has, else beside what the step before it was
+   * compared with; else in the last that has one like it.
+   */
+  function lookUp(step: RecordedStep): Same | undefined {
+    const above = step.parent === null ? undefined : byId.get(step.parent);
+    const beside = above === undefined ? undefined : sameStep(above)?.record;
     let [written, alike]: (Same | undefined)[] = [];
     const before = inputOf(build.facts, step.id, 'before');
     for (const record of past.records) {
@@ -67,7 +79,7 @@ export function explainSteps(build: ExplainedBuild, past: EarlierBuilds): Readon
       alike ??= found;
       if (old.written !== step.written) continue;
       if (inputOf(facts, old.id, 'before') === before) return found;
-      written ??= found;
+      if (written === undefined || record === beside) written = found;
     }
     return written ?? alike;
   }

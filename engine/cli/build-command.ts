@@ -77,13 +77,13 @@ export async function buildCommand(
       (events) => runJob(opened, plan, {driver, credentials, events, now: () => performance.now()}, signal),
     );
     await writeFiles(flags, result);
-    await summarize(flags, terminal, redactor, job, {result});
     const sent =
       flags.deliver === true
         ? await (
             await import('./deliver-built.js')
           ).deliverBuilt(path, flags, opened, plan, result, terminal, redactor, progress, signal)
         : undefined;
+    await summarize(flags, terminal, redactor, job, {result, ...(sent && {delivered: sent.delivered})});
     progress.close();
     const id = result.built.configDigest ?? result.built.manifestDigest;
     const toStdout = job.settings.outputs.some(writesToStdout);

@@ -1,5 +1,6 @@
 import {formatBytes} from '../base/format-bytes.js';
 import type {Delivery} from '../delivery/plan-delivery.js';
+import type {SummarizedDelivery} from '../job/summary.js';
 import type {OpenedDelivery} from './open-delivery.js';
 import type {Delivered} from './run-delivery.js';
 
@@ -37,6 +38,20 @@ export function renderDelivered({pushed, uploaded}: Delivered): string {
     outcome === undefined ? [] : [`uploaded  ${file.path}  ${url}${outcome === 'exists' ? '  (was there)' : ''}`],
   );
   return [...images, ...packages].map((line) => `${line}\n`).join('');
+}
+
+/** The same for the summary of a run, what failed included. */
+export function summarizedDeliveries({pushed, uploaded}: Delivered): readonly SummarizedDelivery[] {
+  const images = pushed.flatMap(({digest, references, sent}) => {
+    const outcome = digest === undefined ? 'failed' : sent === 0 ? 'was there' : `${formatBytes(sent)} sent`;
+    return references.map((reference) => ({what: digest ?? 'image', where: reference, outcome}));
+  });
+  const packages = uploaded.map(({delivery: {file, url}, outcome}) => ({
+    what: file.path,
+    where: url,
+    outcome: outcome === undefined ? 'failed' : outcome === 'exists' ? 'was there' : 'sent',
+  }));
+  return [...images, ...packages];
 }
 
 /** The same for JSON; `digest` and `outcome` are null where it failed. */

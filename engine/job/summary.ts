@@ -5,8 +5,20 @@ import type {JobResult} from './run.js';
 /** Steps that the summary names: the slowest ones that ran. */
 const most = 5;
 
-/** What a CI shows of a build, in GitHub's Markdown: tags, digests, sizes, cached steps, time, warnings. */
-export function renderSummary(title: string, result: JobResult): string {
+/** One place that the image or a package went to, or should have. */
+export interface SummarizedDelivery {
+  readonly what: string;
+  readonly where: string;
+  /** Such as `sent`, `was there`, `failed`. */
+  readonly outcome: string;
+}
+
+/** What a CI shows of a build, in GitHub's Markdown: tags, digests, sizes, cached steps, time, deliveries, warnings. */
+export function renderSummary(
+  title: string,
+  result: JobResult,
+  deliveries: readonly SummarizedDelivery[] = [],
+): string {
   const {built, artifacts, outputs, seconds, warnings} = result;
   const ran = built.steps.filter(({cached}) => !cached);
   const facts: (readonly [string, string])[] = [
@@ -26,6 +38,10 @@ export function renderSummary(title: string, result: JobResult): string {
       code(sha256),
     ]);
     blocks.push(table(['Artifact', 'Package', 'Size', 'SHA-256'], rows));
+  }
+  if (deliveries.length > 0) {
+    const rows = deliveries.map(({what, where, outcome}) => [code(what), code(where), text(outcome)]);
+    blocks.push(table(['Delivered', 'To', ''], rows));
   }
   const slowest = ran.toSorted((a, b) => b.seconds - a.seconds).slice(0, most);
   if (slowest.length > 0) {

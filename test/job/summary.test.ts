@@ -91,3 +91,12 @@ test('the message of a failed build stays inside its fence', (t) => {
   t.true(markdown.startsWith('## portal: failed\n\n`````text\n'));
   t.true(markdown.endsWith('\n`````\n\n'));
 });
+
+test('deliveries are listed with what became of each', (t) => {
+  const deliveries = [{what: 'portal_1.0_all.deb', where: 'https://example.org/a|b', outcome: 'was there'}];
+  t.true(
+    renderSummary('portal', result, deliveries).includes(
+      '| Delivered | To |  |\n| --- | --- | --- |\n| <code>portal&#95;1.0&#95;all.deb</code> | <code>https://example.org/a&#124;b</code> | was there |\n',
+    ),
+  );
+});

@@ -1,3 +1,4 @@
+import {BuildError} from '../../base/errors.js';
 import type {ImageConfig} from '../../oci/config.js';
 import {type Digest, digestOf} from '../../oci/digest.js';
 import {renderManifest} from '../../oci/manifest.js';
@@ -13,16 +14,18 @@ import {writeTag} from '../../store/tags.js';
 import type {BuildRequest, BuiltLayer, Output} from '../driver.js';
 import type {BuildPlace} from './build.js';
 import {inlineField} from './cache/document.js';
+import {damagedFiles, dropDamaged} from './damaged-layers.js';
 import {compressionOf, finishedLayer} from './layer-blobs.js';
 import type {MadeLayers} from './made-layers.js';
 import {annotationsOf, isPushed, namesOf, sourcesOf} from './outputs/attributes.js';
-import {describeImage} from './outputs/finished-image.js';
+import {describeImage, type FinishedLayer} from './outputs/finished-image.js';
 import {type BuiltStage, imageConfigOf, type StepLayer as StepTime} from './outputs/image-config.js';
 import {pushImage} from './outputs/push-image.js';
 import {writeOutputs} from './outputs/write-output.js';
 import {epochOf} from './solve/epoch.js';
 import {NotCached} from './solve/not-cached.js';
 import type {LandedTree, Tree} from './solve/tree.js';
+import type {LayerForm} from './step-layers.js';
 import {stageChain} from './stage-chain.js';
 import {clampOf, formOf, hasLayers, wantedLayers, wantsImage} from './wanted-layers.js';
 
@@ -153,9 +156,15 @@ async function writeOthers(parts: OutputParts, outputs: readonly Output[]): Prom
     const needsLayers = hasLayers(output);
     const clamp = clampOf(output, request);
     const described = needsLayers ? await describe(parts, clamp) : undefined;
-    const layers = [];
+    const form = formOf(place, clamp);
+    const layers: FinishedLayer[] = [];
     for (const layer of needsLayers ? tree.layers : []) {
-      layers.push(await finishedLayer(made, layer, formOf(place, clamp), compressionOf(output), signal));
+      layers.push(await finishedLayer(made, layer, form, compressionOf(output), signal));
+    }
+    const ids = described?.config.rootfs.diff_ids ?? [];
+    if (described !== undefined && layers.some(({diffId}, index) => diffId !== ids[index])) {
+      await dropDamaged(store, tree, ids, form);
+      throw damagedFiles();
     }
     const image = describeImage({
       config: described?.config ?? withoutLayers(plan, base, request),
@@ -169,7 +178,7 @@ async function writeOthers(parts: OutputParts, outputs: readonly Output[]): Prom
       written.push({configDigest, manifestDigest: descriptor.digest, layers: described.builtLayers});
     }
     if (isPushed(output)) {
-      await pushImage(image, output, sourcesOf(tree), parts.registry, place.events, signal);
+      await orDamaged(() => pushImage(image, output, sourcesOf(tree), parts.registry, place.events, signal), ids, form);
       continue;
     }
     const rootDirectory = (): Promise<string> => {
@@ -177,9 +186,20 @@ async function writeOthers(parts: OutputParts, outputs: readonly Output[]): Prom
       return mountTree(tree);
     };
     const outputPlace = {store, snapshots: [], rootDirectory, root: !place.rootless, epoch, stdout};
-    await writeOutputs([output], image, outputPlace, signal);
+    await orDamaged(() => writeOutputs([output], image, outputPlace, signal), ids, form);
   }
   return written;
+
+  /** Layers that are read out of their files are found out while they are written. */
+  async function orDamaged(write: () => Promise<void>, ids: readonly string[], form: LayerForm): Promise<void> {
+    try {
+      await write();
+    } catch (error) {
+      const mismatch = error instanceof BuildError && error.code === 'DIGEST_MISMATCH';
+      if (mismatch && (await dropDamaged(store, tree, ids, form))) throw damagedFiles(error);
+      throw error;
+    }
+  }
 }
 
 /** For an output that is files alone. */

@@ -1,17 +1,20 @@
 import {BuildError} from '../../../base/errors.js';
-import type {Digest} from '../../../oci/digest.js';
+import {createHasher, type Digest} from '../../../oci/digest.js';
 import {manifestLimit, parseManifest} from '../../../oci/manifest.js';
 import {layerCompression} from '../../../oci/media-types.js';
 import {configLimit, parseImageConfig} from '../../../oci/parse-config.js';
 import {familiarName, parseReference} from '../../../oci/reference.js';
 import {claimBlob, readBlob, readBlobBytes} from '../../../store/blobs.js';
+import {forgetSnapshot} from '../../../store/forget-snapshot.js';
 import {chainIdOf, readChain} from '../../../store/layers.js';
 import type {Store} from '../../../store/store.js';
 import type {Tag} from '../../../store/tags.js';
+import {layerTar} from '../../../snapshot/diff.js';
+import {damagedFiles} from '../damaged-layers.js';
 import {layersOf} from '../images/from-blobs.js';
 import {createImageSource, type SourceOptions} from '../images/open-source.js';
 import {layerAsUser} from '../read-tree-as-user.js';
-import {snapshotLayer, stepDiffOptions, stepTar} from '../step-layers.js';
+import {snapshotLayer, stepDiffOptions} from '../step-layers.js';
 import {imageFiles, type LayoutFile} from './archive.js';
 import type {DescribedImage, FinishedLayer} from './finished-image.js';
 
@@ -59,10 +62,11 @@ async function describedTag(
   const config = parseImageConfig(configBytes);
   const {os, architecture, variant} = tag.platform;
   let chainId: Digest | undefined;
+  const snapshots: string[] = [];
   const layers: FinishedLayer[] = [];
   for (const layer of layersOf(name, manifest, config)) {
     chainId = chainIdOf(chainId, layer.diffId);
-    layers.push({...layer, open: await opener(layer, chainId, tag, options, signal)});
+    layers.push({...layer, open: await opener(layer, chainId, tag, snapshots, options, signal)});
   }
   return {
     config,
@@ -80,11 +84,12 @@ async function describedTag(
   };
 }
 
-/** From its blob; else from the files, where a step made it; else from its registry. */
+/** From its blob; else from the files, where a step made it (its snapshot is added to `snapshots`); else from its registry. */
 async function opener(
   layer: Omit<FinishedLayer, 'open'>,
   chainId: Digest,
   tag: Tag,
+  snapshots: string[],
   {store, rootless, credentials, events}: SaveOptions,
   signal: AbortSignal,
 ): Promise<FinishedLayer['open']> {
@@ -92,9 +97,10 @@ async function opener(
   const snapshot = layerCompression(layer.mediaType) === 'none' ? readChain(store, chainId) : undefined;
   const made = snapshot === undefined ? undefined : snapshotLayer(store, snapshot);
   if (made !== undefined) {
+    snapshots.push(made.snapshot);
     const form = {rootless, clamp: undefined, readable: true};
     const diff = await stepDiffOptions(store, made, form);
-    return (either) => (rootless ? layerAsUser(diff, either) : opened(stepTar(store, made, form)));
+    return (either) => checked(store, snapshots, layer, rootless ? layerAsUser(diff, either) : layerTar(diff));
   }
   const images = createImageSource({store, events, pull: false, directory: '/', credentials});
   try {
@@ -109,6 +115,20 @@ async function opener(
   return () => readBlob(store, layer.digest);
 }
 
-async function* opened(tar: ReturnType<typeof stepTar>): AsyncGenerator<Uint8Array> {
-  yield* await tar;
+async function* checked(
+  store: Store,
+  snapshots: readonly string[],
+  {digest, size}: Pick<FinishedLayer, 'digest' | 'size'>,
+  tar: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+): AsyncGenerator<Uint8Array> {
+  const hasher = createHasher();
+  for await (const chunk of tar) {
+    hasher.update(chunk);
+    // What is too long is never written.
+    if (hasher.size <= size) yield chunk;
+  }
+  if (hasher.size === size && hasher.digest() === digest) return;
+  // What one is, the others of the image are most likely too.
+  for (const id of snapshots) forgetSnapshot(store, id);
+  throw damagedFiles();
 }

@@ -11,9 +11,10 @@ import {rememberBuild} from '../job/remember.js';
 import {type JobResult, runJob} from '../job/run.js';
 import type {Plan} from '../plan/plan.js';
 import {collectSteps, type StepSummary} from '../progress/collect-steps.js';
-import type {EventSink} from '../progress/events.js';
+import type {BuildEventBody, EventSink} from '../progress/events.js';
 import type {Progress} from '../progress/progress.js';
 import {tee} from '../progress/tee.js';
+import type {BuildOutcome, NewBuildRecord} from '../store/build-record.js';
 import {answerJson, renderAnswer} from './answer.js';
 import type {BuildFlags} from './build-options.js';
 import {withTimeout} from './cancellation.js';
@@ -24,6 +25,7 @@ import {parseDuration} from './flag-values.js';
 import type {SummarizedOutcome} from './job-summary.js';
 import {learnPlanSecrets, learnSecrets} from './learn-secrets.js';
 import {openJob, type OpenedJob} from './open-job.js';
+import {isLive, overheard} from './outcome-key.js';
 import {progressOf} from './progress-of.js';
 import {storeRoot} from './store-root.js';
 import type {Terminal} from './terminal.js';
@@ -38,6 +40,7 @@ export async function buildCommand(
   if (flags.check === true) {
     return (await import('./check-command.js')).checkCommand(path, flags, terminal, cancelled);
   }
+  const began = BigInt(Date.now()) * 1_000_000n;
   const timeout = flags.timeout === undefined ? undefined : parseDuration(flags.timeout, '--timeout');
   const limited = withTimeout(cancelled, timeout, flags.timeout ?? '');
   const redactor = createRedactor();
@@ -58,14 +61,14 @@ export async function buildCommand(
     const driver = (chosen = await chooseDriver(flags.driver, root, terminal, signal));
     const mode = flags.quiet === true ? 'quiet' : (flags.progress ?? 'auto');
     // Only the live view shows how long it will take; the past is a file for each build.
-    const mayShow = terminal.errorIsTty && (mode === 'auto' || mode === 'tty');
-    const past = mayShow ? await readPast(root, job, job.plan, driver.name, signal) : undefined;
-    progress = await progressOf(mode, terminal, redactor, past?.estimate);
+    const past = isLive(mode, terminal) ? await readPast(root, job, job.plan, driver.name, signal) : undefined;
+    const events: BuildEventBody[] = [];
+    progress = overheard(await progressOf(mode, terminal, redactor, past?.estimate), events);
     for (const message of job.notes) progress.emit({type: 'note', message});
     const credentials = credentialsOf(terminal, redactor, signal);
     const plan = await completePlan(opened, driver, credentials, progress, signal);
     learnPlanSecrets(redactor, plan);
-    const result = await remembered(
+    const {result, record} = await remembered(
       root,
       opened,
       plan,
@@ -97,6 +100,10 @@ export async function buildCommand(
     // Where the output itself goes to standard output, the answer must not be in it.
     if (toStdout) terminal.error(answer);
     else terminal.answer(answer);
+    if (record !== undefined && result.built.steps.every(({cached}) => cached)) {
+      const {keepOutcome} = await import('./keep-outcome.js');
+      await keepOutcome({began, root, flags, terminal, job: opened, plan, result, record, mode, events, answer});
+    }
     for (const failure of sent?.delivered.failures ?? []) reportFailure(failure, terminal, signal, redactor);
     return (sent?.delivered.failures.length ?? 0) === 0 ? 0 : 1;
   } catch (error) {
@@ -139,7 +146,7 @@ function refuseTerminal(outputs: readonly Output[], terminal: Terminal): void {
   });
 }
 
-/** Runs the build and adds it to the history, however it ends. */
+/** Runs the build and adds it to the history, however it ends. Without the record where that could not be written. */
 async function remembered(
   root: string,
   job: OpenedJob,
@@ -150,24 +157,16 @@ async function remembered(
   globs: readonly string[] | undefined,
   signal: AbortSignal,
   run: (events: EventSink) => Promise<JobResult>,
-): Promise<JobResult> {
+): Promise<{readonly result: JobResult; readonly record: NewBuildRecord | undefined}> {
   const collected = collectSteps(() => performance.now());
   const announced = announceBuild(root, job, plan, process.pid);
-  let result: JobResult | undefined;
-  let error: unknown;
-  try {
-    return (result = await run(tee(collected, progress, announced)));
-  } catch (thrown) {
-    error = thrown;
-    throw thrown;
-  } finally {
-    announced.close();
-    if (error !== undefined && !signal.aborted && globs !== undefined) {
-      await takeFailed(job, plan, driver, collected.summary(), globs, progress, signal);
-    }
-    const outcome = result !== undefined ? 'done' : signal.aborted ? 'cancelled' : 'failed';
-    const ended = {driver: driver.name, outcome, summary: collected.summary(), result, error} as const;
-    const {note} = await rememberBuild(
+  const remember = async (
+    outcome: BuildOutcome,
+    result: JobResult | undefined,
+    error: unknown,
+  ): Promise<NewBuildRecord | undefined> => {
+    const ended = {driver: driver.name, outcome, summary: collected.summary(), result, error};
+    const {note, record} = await rememberBuild(
       root,
       job,
       plan,
@@ -175,7 +174,21 @@ async function remembered(
       new AbortController().signal,
     );
     if (note !== undefined) progress.emit({type: 'note', message: note});
+    return note === undefined ? record : undefined;
+  };
+  let result: JobResult;
+  try {
+    result = await run(tee(collected, progress, announced));
+  } catch (error) {
+    announced.close();
+    if (!signal.aborted && globs !== undefined) {
+      await takeFailed(job, plan, driver, collected.summary(), globs, progress, signal);
+    }
+    await remember(signal.aborted ? 'cancelled' : 'failed', undefined, error);
+    throw error;
   }
+  announced.close();
+  return {result, record: await remember('done', result, undefined)};
 }
 
 /** `--artifact-on-failure`: that it fails too is said, and not what the build failed with. */

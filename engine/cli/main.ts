@@ -2,13 +2,21 @@
 // Only what every call needs is imported here: `--version` must be nearly as fast as Node itself.
 import {version} from './version.js';
 
-const [first] = process.argv.slice(2);
+const argv = process.argv.slice(2);
+const [first = 'build'] = argv;
 if (first === '--version' || first === '-V') {
   process.stdout.write(`build-image ${version()}\n`);
 } else {
-  void import('./program.js').then(async ({main}) => {
-    process.exitCode = await main(process.argv.slice(2));
+  void run().then((status) => {
+    process.exitCode = status;
     // Nothing is left to do, and taking the heap apart takes longer than ending.
     if (process.getActiveResourcesInfo().length === 0) process.exit();
   });
+}
+
+async function run(): Promise<number> {
+  // A build that was made before, of the same files, is answered without what a build needs.
+  const mayBuild = first === 'build' || /^[-./]/.test(first);
+  const known = mayBuild ? await (await import('./replay.js')).replay(argv) : undefined;
+  return known ?? (await import('./program.js')).main(argv);
 }

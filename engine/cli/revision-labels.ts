@@ -3,6 +3,10 @@ import {join, resolve} from 'node:path';
 import {environmentMap} from './driver-choice.js';
 import type {Terminal} from './terminal.js';
 
+/** The policy of the checkout in `directory`, whether it is there or not. */
+export const policyFiles = (directory: string): readonly string[] =>
+  ['build-image.yaml', 'build-image.yml'].map((name) => join(directory, name));
+
 /**
  * Labels of the commit, where the policy file of the checkout wants them in every image. Without such a file nothing is
  * loaded and git is not asked.
@@ -13,7 +17,7 @@ export async function revisionLabels(
   signal: AbortSignal,
 ): Promise<Readonly<Record<string, string>>> {
   const directory = resolve(terminal.directory, path ?? '.');
-  if (!['build-image.yaml', 'build-image.yml'].some((name) => existsSync(join(directory, name)))) return {};
+  if (!policyFiles(directory).some((file) => existsSync(file))) return {};
   const {readPolicy} = await import('../delivery/policy-file.js');
   const policy = await readPolicy(undefined, directory, (file) => file, signal);
   if (!policy.labels) return {};

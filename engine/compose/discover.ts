@@ -11,6 +11,12 @@ const overrideNames = [
   ...['docker-compose.override.yml', 'docker-compose.override.yaml'],
 ];
 
+/** Everything that `discover` looks for below the directory where it finds no Compose file. */
+export function discoverable(directory: string): readonly string[] {
+  const places = [directory, join(directory, 'docker')];
+  return places.flatMap((place) => [place, ...[...fileNames, '.env'].map((name) => join(place, name))]);
+}
+
 export interface DiscoverOptions {
   /** Absolute: where the command runs, or the PATH it was given. */
   readonly directory: string;

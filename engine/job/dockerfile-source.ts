@@ -14,7 +14,8 @@ export interface DockerfileText {
   readonly path: string | undefined;
 }
 
-const defaults = ['docker/Dockerfile', 'Dockerfile', 'dockerfile'] as const;
+/** Where it is looked for below a context. */
+export const defaults = ['docker/Dockerfile', 'Dockerfile', 'dockerfile'] as const;
 
 /** Absolute path of the Dockerfile where it is on disk; undefined where the context holds it or it is given as text. */
 export async function locateDockerfile(

@@ -31,6 +31,7 @@ export interface Remembered {
   readonly id: string | undefined;
   /** For the user, where it could not. */
   readonly note: string | undefined;
+  readonly record: NewBuildRecord;
 }
 
 /** Adds the build to the history below `root`. Rejects only with the signal's reason. */
@@ -82,7 +83,8 @@ export async function rememberBuild(
     // Without them `explain` says less; recording tells why nothing can be written.
   }
   const recorded = await recordBuild(root, record, new Date(), signal);
-  return recorded.written ? {id: recorded.id, note: undefined} : {id: undefined, note: recorded.note};
+  const {id, note} = recorded.written ? {id: recorded.id, note: undefined} : {id: undefined, note: recorded.note};
+  return {id, note, record};
 }
 
 /** The steps with why they ran. A build that the cache answered has nothing to explain. */

@@ -48,7 +48,8 @@ export type Room =
   | 'mounts'
   | 'contents'
   | 'compressed'
-  | 'failed';
+  | 'failed'
+  | 'outcomes';
 
 /** For the worker threads of this process; the store must stay open as long as they use it. */
 export function shareStore(store: Store): SharedStore {

@@ -138,17 +138,21 @@ async function environmentTls(
   return tls;
 }
 
-async function defaultSockets(
-  environment: ReadonlyMap<string, string>,
-): Promise<readonly [DockerEndpoint, ...DockerEndpoint[]]> {
+/** Where a daemon may listen that nobody named. */
+export function defaultSocketPaths(environment: ReadonlyMap<string, string>): readonly string[] {
   const runtime = environment.get('XDG_RUNTIME_DIR') ?? '';
-  const paths = [
+  return [
     '/var/run/docker.sock',
     ...(runtime === '' ? [] : [join(runtime, 'docker.sock'), join(runtime, 'podman/podman.sock')]),
     '/run/podman/podman.sock',
   ];
+}
+
+async function defaultSockets(
+  environment: ReadonlyMap<string, string>,
+): Promise<readonly [DockerEndpoint, ...DockerEndpoint[]]> {
   const present: DockerEndpoint[] = [];
-  for (const path of paths) {
+  for (const path of defaultSocketPaths(environment)) {
     const isSocket = await stat(path).then(
       (found) => found.isSocket(),
       () => false,

@@ -1,0 +1,99 @@
+import {createHash} from 'node:crypto';
+import {type BigIntStats, lstatSync, readdirSync, statSync} from 'node:fs';
+import {hasErrno} from '../base/errors.js';
+import {DiskEntry} from './disk-entry.js';
+import type {IgnoreRules} from './ignore/ignore.js';
+import {planWalk} from './plan-walk.js';
+import {byteString, systemPath} from './raw-path.js';
+
+/** What a build looked at on the disk. Plain data. */
+export interface Looked {
+  /** Of the context: absolute, without a final slash; one character a byte, as `entries`. */
+  readonly root: string;
+  /** Relative to `root`: every path that is sent, and every directory that was listed. */
+  readonly entries: readonly string[];
+  /** Absolute paths of files that were read or looked for, links followed. */
+  readonly files: readonly string[];
+  /** Absolute paths of directories of which only the names in them count, at any depth. */
+  readonly listed: readonly string[];
+}
+
+export interface Fingerprint {
+  /** 64 hex digits. */
+  readonly digest: string;
+  /** The latest time of a write or change, in nanoseconds since the epoch: an older fingerprint's does not hold for what came later. */
+  readonly newest: bigint;
+}
+
+const wordsEach = 6;
+
+/** Entries of the context `root`, in the order of the walk; undefined where there are more than `most`. Throws as the walk does. */
+export function lookedEntries(root: string, rules: IgnoreRules, most: number): readonly string[] | undefined {
+  const entries: string[] = [];
+  for (const planned of planWalk(root, rules, true)) {
+    // What is ignored does not count; that something comes or goes in a directory that is searched does.
+    if (!(planned instanceof DiskEntry) && !planned.descended) continue;
+    entries.push((planned instanceof DiskEntry ? planned : planned.entry).raw);
+    if (entries.length > most) return undefined;
+  }
+  return entries;
+}
+
+/** The root as `Looked` has it. */
+export const lookedRoot = (directory: string): string => byteString(directory === '/' ? '' : directory);
+
+/**
+ * Device, inode, size, mode and times of everything looked at: the same as long as nobody wrote to it. Undefined as soon
+ * as one of them is later than `until`. Synchronous: one system call for each path. Throws the system's error.
+ */
+export function fingerprint({root, entries, files, listed}: Looked, until?: bigint): Fingerprint | undefined {
+  const words = new BigInt64Array((entries.length + files.length + 1) * wordsEach);
+  let newest = 0n;
+  let at = 0;
+  /** False where it is too new. */
+  const add = (stats: BigIntStats | undefined): boolean => {
+    const start = at;
+    at += wordsEach;
+    if (stats === undefined) return true;
+    const {mtimeNs, ctimeNs} = stats;
+    words[start] = stats.dev;
+    words[start + 1] = stats.ino;
+    words[start + 2] = stats.size;
+    words[start + 3] = stats.mode;
+    words[start + 4] = mtimeNs;
+    words[start + 5] = ctimeNs;
+    if (ctimeNs > newest) newest = ctimeNs;
+    if (mtimeNs > newest) newest = mtimeNs;
+    return until === undefined || newest <= until;
+  };
+  const options = {bigint: true, throwIfNoEntry: false} as const;
+  if (!add(statSync(systemPath(`${root}/`), options))) return undefined;
+  for (const file of files) if (!add(orAbsent(() => statSync(file, options)))) return undefined;
+  for (const entry of entries) {
+    if (!add(orAbsent(() => lstatSync(systemPath(`${root}/${entry}`), options)))) return undefined;
+  }
+  const hash = createHash('sha256').update(new Uint8Array(words.buffer));
+  for (const directory of listed) hash.update(JSON.stringify(namesBelow(directory)));
+  return {digest: hash.digest('hex'), newest};
+}
+
+/** A file in the place of a directory above it is as good as none. */
+function orAbsent<T>(look: () => T): T | undefined {
+  try {
+    return look();
+  } catch (error) {
+    if (hasErrno(error, 'ENOTDIR')) return undefined;
+    throw error;
+  }
+}
+
+function namesBelow(directory: string): readonly string[] | null {
+  try {
+    return readdirSync(directory, {recursive: true, withFileTypes: true})
+      .map((entry) => `${entry.parentPath}/${entry.name} ${entry.isDirectory() ? 'd' : ''}`)
+      .sort();
+  } catch (error) {
+    if (hasErrno(error, 'ENOENT', 'ENOTDIR')) return null;
+    throw error;
+  }
+}

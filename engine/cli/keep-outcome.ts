@@ -87,7 +87,14 @@ export async function keepOutcome(ended: EndedCached): Promise<void> {
 function isPlain({flags, terminal, job, plan, result}: EndedCached): boolean {
   const {settings, context, compose} = job;
   const {environment} = terminal;
-  const files = [flags.iidfile, flags.metadataFile, flags.summary, flags.timeout, flags.stepTimeout, flags.buildArgFile];
+  const files = [
+    flags.iidfile,
+    flags.metadataFile,
+    flags.summary,
+    flags.timeout,
+    flags.stepTimeout,
+    flags.buildArgFile,
+  ];
   const variables = Object.entries(environment).filter(([, value]) => (value ?? '') !== '');
   const named = variables.some(
     ([name]) => name.startsWith('COMPOSE_') || ['GITHUB_STEP_SUMMARY', 'DOCKER_HOST', 'DOCKER_CONTEXT'].includes(name),
@@ -103,7 +110,9 @@ function isPlain({flags, terminal, job, plan, result}: EndedCached): boolean {
     context.kind === 'directory' &&
     (settings.dockerfile.kind === 'default' || settings.dockerfile.kind === 'path') &&
     [settings.secrets, settings.ssh, settings.contexts].every(({size}) => size === 0) &&
-    [settings.outputs, settings.cacheFrom, settings.cacheTo, settings.noCacheFilter].every(({length}) => length === 0) &&
+    [settings.outputs, settings.cacheFrom, settings.cacheTo, settings.noCacheFilter].every(
+      ({length}) => length === 0,
+    ) &&
     !settings.noCache &&
     !settings.pull &&
     secretValues(plan.graph).length === 0 &&

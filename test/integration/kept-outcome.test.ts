@@ -124,7 +124,7 @@ const changes: readonly (readonly [what: string, change: Change, image: 'same' |
     'other',
   ],
   ['.env that names a Compose file', ({put}) => put('.env', 'COMPOSE_FILE=absent.yaml\n'), 'fails'],
-  ['a policy file', ({put}) => put('build-image.yaml', 'version: 1\n'), 'same'],
+  ['a policy file', ({put}) => put('build-image.yaml', 'deliver: {}\n'), 'same'],
   ['the tag that is gone', async ({cli}, t) => void t.is((await cli(['rmi', 'app'])).status, 0), 'same'],
   ['an artifact that is gone', ({at}) => rmSync(at('../taken/out.txt')), 'same'],
   ['an artifact that was changed', ({at}) => writeFileSync(at('../taken/out.txt'), 'two\n'), 'same'],

@@ -9,7 +9,8 @@ import {available} from '../helpers/requirement.js';
 test('the programs are the command line and every script that is started by its URL', (t) => {
   const {front, launched, threads} = findPrograms('dist/engine');
   t.is(front, 'cli/main.js');
-  t.deepEqual(launched, ['cli/program.js', 'drivers/embedded/executor.js', 'drivers/embedded/tree-reader.js']);
+  const others = ['executor.js', 'layer-maker.js', 'tree-reader.js'].map((name) => `drivers/embedded/${name}`);
+  t.deepEqual(launched, ['cli/program.js', ...others]);
   t.true(threads.includes('context/helpers/worker.js'));
   for (const file of [...launched, ...threads]) t.true(existsSync(join('dist/engine', file)), file);
 });

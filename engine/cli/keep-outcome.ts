@@ -58,7 +58,7 @@ export async function keepOutcome(ended: EndedCached): Promise<void> {
       const needs = needsOf(store, {
         keys: record.steps.flatMap(({cacheKey}) => (cacheKey === null ? [] : `sha256:${cacheKey}`)),
         references: references.map((each) => formatReference(withDefaultTag(parseReference(each)))),
-        diffIds: (result.built.layers ?? []).map(({diffId}) => diffId ?? ''),
+        diffIds: result.built.layers.map(({diffId}) => diffId ?? ''),
         facts: record.facts,
       });
       if (needs === undefined) return;

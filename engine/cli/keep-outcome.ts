@@ -12,7 +12,7 @@ import type {BuildEventBody} from '../progress/events.js';
 import {needsOf} from '../store/needs.js';
 import {closeStore, openStore} from '../store/open.js';
 import {writeOutcome} from '../store/outcomes.js';
-import type {NewBuildRecord} from '../store/build-record.js';
+import {type NewBuildRecord, projectKey} from '../store/build-record.js';
 import type {BuildFlags} from './build-options.js';
 import {environmentMap, homeOf} from './driver-choice.js';
 import type {OpenedJob} from './open-job.js';
@@ -65,7 +65,7 @@ export async function keepOutcome(ended: EndedCached): Promise<void> {
       const outcome: KeptOutcome = {
         version: outcomeVersion,
         looked,
-        digest: found.digest,
+        said: found.said,
         newest: String(found.newest),
         needs,
         mode,
@@ -73,6 +73,7 @@ export async function keepOutcome(ended: EndedCached): Promise<void> {
         answer,
         json: flags.json === true,
         record,
+        project: projectKey(record),
       };
       writeOutcome(store, key, outcome);
     } finally {

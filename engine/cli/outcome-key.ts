@@ -13,7 +13,7 @@ export interface KeptOutcome {
   readonly version: typeof outcomeVersion;
   readonly looked: Looked;
   /** Of `looked`: `fingerprint`. */
-  readonly digest: string;
+  readonly said: string;
   readonly newest: string;
   readonly needs: StoreNeeds;
   /** Of `--progress`; `quiet` with `--quiet`. */
@@ -23,6 +23,8 @@ export interface KeptOutcome {
   /** The answer is a document with the seconds that the build took. */
   readonly json: boolean;
   readonly record: NewBuildRecord;
+  /** Of the record. */
+  readonly project: string;
 }
 
 export const outcomeVersion = 1;

@@ -24,7 +24,7 @@ export async function replay(argv: readonly string[]): Promise<number | undefine
   let progress: Progress | undefined;
   let store;
   try {
-    if (fingerprint(kept.looked, BigInt(kept.newest))?.digest !== kept.digest) return undefined;
+    if (fingerprint(kept.looked, BigInt(kept.newest))?.said !== kept.said) return undefined;
     store = openStore(root, signal);
     if (!(await holdNeeds(store, kept.needs))) {
       closeStore(store);
@@ -40,7 +40,7 @@ export async function replay(argv: readonly string[]): Promise<number | undefine
     for (const event of kept.events) {
       progress?.emit(event.type === 'result' ? {...event, seconds: seconds()} : event);
     }
-    const recorded = await recordBuild(root, {...kept.record, seconds: seconds()}, new Date(), signal);
+    const recorded = await recordBuild(root, {...kept.record, seconds: seconds()}, new Date(), signal, kept.project);
     if (!recorded.written) progress?.emit({type: 'note', message: recorded.note});
   } finally {
     closeStore(store);

@@ -1,4 +1,3 @@
-import {createHash} from 'node:crypto';
 import {type BigIntStats, lstatSync, readdirSync, statSync} from 'node:fs';
 import {hasErrno} from '../base/errors.js';
 import {DiskEntry} from './disk-entry.js';
@@ -19,8 +18,8 @@ export interface Looked {
 }
 
 export interface Fingerprint {
-  /** 64 hex digits. */
-  readonly digest: string;
+  /** What the system said of each path, as text: no digest of it, for what makes one takes longer to load than to compare. */
+  readonly said: string;
   /** The latest time of a write or change, in nanoseconds since the epoch: an older fingerprint's does not hold for what came later. */
   readonly newest: bigint;
 }
@@ -72,9 +71,8 @@ export function fingerprint({root, entries, files, listed}: Looked, until?: bigi
   for (const entry of entries) {
     if (!add(orAbsent(() => lstatSync(systemPath(`${root}/${entry}`), options)))) return undefined;
   }
-  const hash = createHash('sha256').update(new Uint8Array(words.buffer));
-  for (const directory of listed) hash.update(JSON.stringify(namesBelow(directory)));
-  return {digest: hash.digest('hex'), newest};
+  const names = listed.map((directory) => JSON.stringify(namesBelow(directory)));
+  return {said: [Buffer.from(words.buffer).toString('base64'), ...names].join('\n'), newest};
 }
 
 /** A file in the place of a directory above it is as good as none. */

@@ -1,4 +1,3 @@
-import {randomBytes} from 'node:crypto';
 import {
   closeSync,
   fstatSync,
@@ -110,8 +109,11 @@ export function makeDirectory(path: string): void {
   attempt('cannot make the store', path, () => makeDirectories(path, 0o700));
 }
 
+/** Hex digits, two for each byte, of which about six are random. To tell names apart, not to be hard to guess. */
 export function randomName(bytes = 4): string {
-  return randomBytes(bytes).toString('hex');
+  return Math.floor(Math.random() * 256 ** bytes)
+    .toString(16)
+    .padStart(bytes * 2, '0');
 }
 
 /** The object in a file's JSON; undefined for anything else: half-written, empty, of another version. */

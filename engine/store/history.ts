@@ -1,8 +1,7 @@
-import {randomBytes} from 'node:crypto';
 import {readdir, rename, stat, unlink, writeFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import {BuildError, hasErrno, messageOf} from '../base/errors.js';
-import {makeDirectory} from './files.js';
+import {makeDirectory, randomName} from './files.js';
 import {readBounded} from '../base/read-bounded.js';
 import {type BuildRecord, type NewBuildRecord, type Project, projectKey} from './build-record.js';
 import {formatRecord, isOldRecord, parseRecord} from './build-record-file.js';
@@ -37,18 +36,19 @@ export async function recordBuild(
   build: NewBuildRecord,
   now: Date,
   signal: AbortSignal,
+  project = projectKey(build),
 ): Promise<Recorded> {
   signal.throwIfAborted();
   const directory = join(root, 'history');
   const time = now.toISOString();
-  const id = `${time.replaceAll(/[-:.]/g, '')}-${projectKey(build)}-${randomBytes(4).toString('hex')}`;
+  const id = `${time.replaceAll(/[-:.]/g, '')}-${project}-${randomName()}`;
   const beside = join(directory, `.${id}.tmp`);
   try {
     makeDirectory(directory);
     // No fsync: after a power failure an empty file is passed over, and a cached build is not kept waiting.
     await writeFile(beside, formatRecord({id, time, ...build}), {flag: 'wx', signal});
     await rename(beside, join(directory, `${id}.json`));
-    await prune(directory, projectKey(build), now);
+    await prune(directory, project, now);
     return {written: true, id};
   } catch (error) {
     await unlink(beside).catch(() => undefined);

@@ -1,6 +1,6 @@
 import {createHash} from 'node:crypto';
 import {createWriteStream} from 'node:fs';
-import {mkdir, mkdtemp, readFile, rename, rm, stat, statfs, writeFile} from 'node:fs/promises';
+import {mkdir, readFile, rename, rm, stat, statfs, writeFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import type {Readable} from 'node:stream';
 import {pipeline} from 'node:stream/promises';
@@ -11,6 +11,7 @@ import type {EventSink} from '../progress/events.js';
 import {formatDeb822, readAptSources, sourcesOfSuite, type AptSource} from './apt-sources.js';
 import {customizeHook, slimExcludes} from './image-root.js';
 import {fetchReleases} from './release.js';
+import {makingDirectory} from './making.js';
 import {runTool} from './run-tool.js';
 import {debianBaseOf} from './suite.js';
 
@@ -47,6 +48,11 @@ const recipe = 2;
 const step = 'base';
 /** Bytes that a minbase system and its tar need on the way. */
 const spaceNeeded = 700 * 1024 * 1024;
+const ownNamespaces = [
+  ...['setpriv', '--pdeathsig', 'KILL'],
+  ...['unshare', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc'],
+] as const;
+
 const searchPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 /**
@@ -57,7 +63,7 @@ const searchPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export async function makeBase(request: BaseRequest, events: EventSink, signal: AbortSignal): Promise<DebianBaseImage> {
   const {suite, slim} = debianBaseOf(request.reference);
   await mkdir(request.directory, {recursive: true});
-  const work = await mkdtemp(join(request.directory, '.making-'));
+  const work = await makingDirectory(request.directory);
   try {
     const sources = await findSources(request, suite);
     const releases = await fetchReleases(sources, work, signal);
@@ -147,7 +153,8 @@ async function makeLayer(made: Recipe, events: EventSink, signal: AbortSignal): 
       yield chunk;
     }
   }
-  await runTool(command, 'mmdebstrap', signal, {
+  // What it mounts is gone with it, whoever is killed: as an ordinary user it makes namespaces itself.
+  await runTool(root ? [...ownNamespaces, ...command] : command, 'mmdebstrap', signal, {
     // An ordinary user's directories may be closed to the ids that mmdebstrap runs as, so there it stays with /tmp.
     environment: {SOURCE_DATE_EPOCH: String(epoch), LC_ALL: 'C.UTF-8', ...(root ? {TMPDIR: work} : {})},
     input: used.map((source) => formatDeb822(source, false)).join('\n'),

@@ -4,6 +4,7 @@ import {namesIn, readSmall, unlinkIfThere, writeWhole} from './files.js';
 import {type ItemKind, type StoreItem, takeInventory, treesOf} from './inventory.js';
 import {removeStalePrunes, whilePruning} from './leases.js';
 import {removeStaleLocks, withLock} from './locks.js';
+import {withRoom} from './make-room.js';
 import {type Measured, measureTree} from './measure.js';
 import {planPrune, type PruneOptions} from './prune-plan.js';
 import {recordPath} from './records.js';
@@ -36,6 +37,10 @@ const order: readonly ItemKind[] = ['record', 'layer', 'cache', 'snapshot', 'blo
  * while it is decided. Rejects with the signal's reason, IO, NO_SPACE.
  */
 export async function pruneStore(store: Store, options: PruneOptions): Promise<PruneReport> {
+  return withRoom(store, () => pruneLocked(store, options));
+}
+
+async function pruneLocked(store: Store, options: PruneOptions): Promise<PruneReport> {
   return withLock(store, 'prune', store.signal, async () => {
     const recovered = recoverStore(store);
     removeStalePrunes(store.root);

@@ -27,6 +27,15 @@ async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   yield bytes;
 }
 
+test('a tar that never ends after its entries is refused, and leaves nothing', async (t) => {
+  // eslint-disable-next-line @typescript-eslint/require-await -- as a device gives them
+  async function* zeros(): AsyncGenerator<Uint8Array> {
+    for (;;) yield new Uint8Array(1024 * 1024);
+  }
+  const opened = openContext('-', {stdin: zeros()}, AbortSignal.timeout(20_000));
+  await t.throwsAsync(opened, {code: 'CONTEXT_INVALID', message: /does not end after its last entry/});
+});
+
 interface Member {
   readonly name: string;
   readonly type?: 'file' | 'symlink' | 'link' | 'directory' | 'character-device' | 'fifo';

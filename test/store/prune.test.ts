@@ -15,6 +15,7 @@ import {claimStep, findRecords, readRecord, recordPath, writeRecord} from '../..
 import {completeSnapshot, hasSnapshot, newSnapshot, snapshotFs} from '../../engine/store/snapshots.js';
 import type {Store} from '../../engine/store/store.js';
 import {removeTag, writeTag} from '../../engine/store/tags.js';
+import {asRoot} from '../helpers/root.js';
 import {temporaryDirectory} from '../helpers/temporary.js';
 import {chunks, exitOf, filesBelow, keyOf, never, snapshotWith, startChild, stepRecord, withStore} from './stores.js';
 
@@ -194,4 +195,26 @@ test('an abort ends a prune with its reason', async (t) => {
   controller.abort(reason);
   t.is(await t.throwsAsync(pruneStore(store, {all: true})), reason);
   closeStore(store);
+});
+
+asRoot('a prune works where not one inode is free', async (t) => {
+  const root = temporaryDirectory(t);
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=16m,nr_inodes=200', 'tmpfs', root], {stdio: 'pipe'});
+  t.teardown(() => execFileSync('umount', ['-l', root]));
+  const {second} = await withStore(join(root, 'store'), (store) => {
+    for (let key = 10; key < 20; key++) writeRecord(store, stepRecord(keyOf(key), {snapshot: null}));
+    return fillStore(store);
+  });
+  for (let count = 0; ; count++) {
+    try {
+      writeFileSync(join(root, `x${count}`), '');
+    } catch {
+      break;
+    }
+  }
+  t.throws(() => writeFileSync(join(root, 'one-more'), ''), {code: 'ENOSPC'});
+  await withStore(join(root, 'store'), async (store) => {
+    t.is((await pruneStore(store, {all: true})).removed.snapshot, 1);
+    t.false(hasSnapshot(store, second));
+  });
 });

@@ -39,6 +39,9 @@ interface Member {
   readonly pax?: Readonly<Record<string, string>> | null;
 }
 
+/** Bytes in front of an entry, long names and attributes included, and after the last one. */
+const mostHeader = 16 * 1024 * 1024;
+
 type Kind = 'directory' | 'file' | 'symlink';
 
 /**
@@ -57,11 +60,20 @@ export async function extractTar(
   // Names as bytes: an archive may hold some that are no UTF-8.
   const options: object = {filenameEncoding: 'latin1', allowUnknownFormat: true};
   const reader = extract(options);
-  const fed = pipeline(source, reader, {signal});
+  let [bytes, entries] = [0, 0];
+  // Zeros may follow the last entry: those of a device have no end.
+  async function* bounded(): AsyncGenerator<Uint8Array, void, undefined> {
+    let read = 0;
+    for await (const chunk of source) {
+      read += chunk.length;
+      if (read > bytes + (entries + 1) * mostHeader) throw invalid('it does not end after its last entry');
+      yield chunk;
+    }
+  }
+  const fed = pipeline(bounded, reader, {signal});
   // Its failure reaches us through the reader.
   fed.catch(() => undefined);
   const tree = new Tree(byteString(root));
-  let [bytes, entries] = [0, 0];
   try {
     for await (const entry of reader) {
       const header = entry.header as Member;

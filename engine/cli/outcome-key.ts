@@ -33,6 +33,9 @@ export const outcomeVersion = 1;
 export const isLive = (mode: string, terminal: Terminal): boolean =>
   terminal.errorIsTty && (mode === 'auto' || mode === 'tty');
 
+/** What a shell sets anew for each command; it counts where an argument may name it. */
+const ofShells = new Set(['_', 'OLDPWD', 'SHLVL']);
+
 /**
  * Everything from outside that may decide what this process does, except files: the program, its arguments, directory,
  * environment and user. Undefined where the program is not bundled: then no one file stands for it.
@@ -42,12 +45,16 @@ export function outcomeKey(terminal: Terminal): string | undefined {
   const program = statSync(bundle, {bigint: true, throwIfNoEntry: false});
   if (program === undefined) return undefined;
   const {dev, ino, size, mtimeNs, ctimeNs} = program;
+  const argv = process.argv.slice(2);
+  const counts = (name: string): boolean => !ofShells.has(name) || argv.some((argument) => argument.includes(name));
   return JSON.stringify([
     [bundle, process.version, ...[dev, ino, size, mtimeNs, ctimeNs].map(String)],
-    process.argv.slice(2),
+    argv,
     terminal.directory,
     terminal.uid,
-    Object.entries(terminal.environment).sort(([a], [b]) => (a < b ? -1 : 1)),
+    Object.entries(terminal.environment)
+      .filter(([name]) => counts(name))
+      .sort(([a], [b]) => (a < b ? -1 : 1)),
   ]);
 }
 

@@ -184,6 +184,7 @@ test('what is ignored does not count; other arguments, another environment and a
   await settled(t, here);
   here.put('ignored/no', 'two\n');
   t.true((await here.build()).replayed);
+  t.true((await here.cli(['build', 'context', ...flags], {OLDPWD: '/', SHLVL: '7', _: 'x'})).replayed);
   t.false((await here.build('--build-arg', 'V=2')).replayed);
   t.false((await here.cli(['build', 'context', ...flags], {V: '2'})).replayed);
   t.false((await here.cli(['build', '../context', ...flags])).replayed);

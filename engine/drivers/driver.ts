@@ -1,6 +1,7 @@
 import type {BuildContext} from '../context/context.js';
 import type {ImageConfig} from '../oci/config.js';
 import type {Digest} from '../oci/digest.js';
+import type {Descriptor} from '../oci/manifest.js';
 import type {Platform} from '../oci/platform.js';
 import type {Plan} from '../plan/plan.js';
 import type {EventSink} from '../progress/events.js';
@@ -108,6 +109,8 @@ export interface Built {
   readonly driver: Driver['name'];
   /** Manifest digest where the builder makes one; else undefined (the classic image store has image IDs only). */
   readonly manifestDigest: string | undefined;
+  /** Of that manifest, with its platform. */
+  readonly descriptor?: Descriptor | undefined;
   /** Digest of the image config: the image ID of Docker. Undefined where no image was output. */
   readonly configDigest: string | undefined;
   readonly tags: readonly string[];

@@ -5,6 +5,7 @@ import type {Built} from '../drivers/driver.js';
 export function metadataOf(built: Built, artifacts: readonly Artifact[]): Record<string, unknown> {
   return {
     ...(built.manifestDigest === undefined ? {} : {'containerimage.digest': built.manifestDigest}),
+    ...(built.descriptor === undefined ? {} : {'containerimage.descriptor': built.descriptor}),
     ...(built.configDigest === undefined ? {} : {'containerimage.config.digest': built.configDigest}),
     ...(built.tags.length === 0 ? {} : {'image.name': built.tags.join(',')}),
     'buildimage.artifacts': artifacts.map(artifactFacts),

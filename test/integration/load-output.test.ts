@@ -1,3 +1,4 @@
+import {readFileSync} from 'node:fs';
 import {createServer} from 'node:http';
 import {join} from 'node:path';
 import test from 'ava';
@@ -36,8 +37,13 @@ test('without a daemon --load is an error before the first step, and a pipe gets
   t.is(none.status, 3, none.stderr);
   t.regex(none.stderr, /is for a Docker daemon, and none answers: .*none\.sock.*\n.*type=docker,dest=FILE/);
   t.notRegex(none.stderr, /COPY/);
-  const piped = await cli([...build, '-o', 'type=docker,dest=-'], {env});
+  const piped = await cli([...build, '-o', 'type=docker,dest=-', '--metadata-file', 'metadata.json'], {env});
   t.is(piped.status, 0, piped.stderr);
+  const metadata = JSON.parse(readFileSync(join(root, 'metadata.json'), 'utf8')) as Record<string, unknown>;
+  t.like(metadata['containerimage.descriptor'], {
+    mediaType: 'application/vnd.oci.image.manifest.v1+json',
+    digest: metadata['containerimage.digest'],
+  });
   t.true(piped.stdout.startsWith('blobs/'));
   const both = await cli([...build, '--load', '-o', 'type=oci,dest=-'], {env});
   t.is(both.status, 2, both.stderr);

@@ -1,4 +1,5 @@
 import {messageOf} from '../../base/errors.js';
+import type {Descriptor} from '../../oci/manifest.js';
 import type {Plan} from '../../plan/plan.js';
 import type {EventSink} from '../../progress/events.js';
 import {createRegistryClient} from '../../registry/client.js';
@@ -40,6 +41,7 @@ export interface BuildPlace {
 /** Plain data: it may come from another process. */
 export interface BuildOutcome {
   readonly manifestDigest: string | undefined;
+  readonly descriptor?: Descriptor | undefined;
   readonly configDigest: string | undefined;
   readonly steps: readonly StepOutcome[];
   readonly layers: readonly BuiltLayer[];

@@ -72,6 +72,7 @@ export function createEmbeddedDriver(options: EmbeddedDriverOptions): Driver {
       const built: Built = {
         driver: 'embedded',
         manifestDigest: outcome.manifestDigest,
+        descriptor: outcome.descriptor,
         configDigest: outcome.configDigest,
         tags: request.tags,
         steps: outcome.steps,

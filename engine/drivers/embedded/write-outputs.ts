@@ -1,7 +1,7 @@
 import {BuildError} from '../../base/errors.js';
 import type {ImageConfig} from '../../oci/config.js';
 import {type Digest, digestOf} from '../../oci/digest.js';
-import {renderManifest} from '../../oci/manifest.js';
+import {type Descriptor, renderManifest} from '../../oci/manifest.js';
 import {layerMediaType, mediaTypes} from '../../oci/media-types.js';
 import {formatReference, parseReference, withDefaultTag} from '../../oci/reference.js';
 import {renderImageConfig} from '../../oci/render-config.js';
@@ -34,6 +34,8 @@ export interface WrittenImage {
   readonly configDigest: Digest | undefined;
   /** Undefined where only the store has the image: its layers are not compressed before somebody wants them. */
   readonly manifestDigest: Digest | undefined;
+  /** Of that manifest. */
+  readonly descriptor?: Descriptor | undefined;
 }
 
 /** What is known of the image when the build ends. */
@@ -78,7 +80,12 @@ export async function finishBuild(parts: OutputParts): Promise<FinishedBuild> {
   const written = await writeOthers(parts, [...others, ...request.outputs.filter(isPushed)]);
   // With rewritten times it is the manifest of another image.
   const same = written.find(({configDigest}) => configDigest === plain.configDigest);
-  return {configDigest: plain.configDigest, manifestDigest: same?.manifestDigest, layers: plain.builtLayers};
+  return {
+    configDigest: plain.configDigest,
+    manifestDigest: same?.manifestDigest,
+    descriptor: same?.descriptor,
+    layers: plain.builtLayers,
+  };
 }
 
 interface Described {
@@ -175,7 +182,7 @@ async function writeOthers(parts: OutputParts, outputs: readonly Output[]): Prom
     });
     if (described !== undefined) {
       const {configDigest, descriptor} = image;
-      written.push({configDigest, manifestDigest: descriptor.digest, layers: described.builtLayers});
+      written.push({configDigest, manifestDigest: descriptor.digest, descriptor, layers: described.builtLayers});
     }
     if (isPushed(output)) {
       await orDamaged(() => pushImage(image, output, sourcesOf(tree), parts.registry, place.events, signal), ids, form);

@@ -97,9 +97,7 @@ function isPlain({flags, terminal, job, plan, result}: EndedCached): boolean {
     flags.buildArgFile,
   ];
   const variables = Object.entries(environment).filter(([, value]) => (value ?? '') !== '');
-  const named = variables.some(
-    ([name]) => name.startsWith('COMPOSE_') || ['GITHUB_STEP_SUMMARY', 'DOCKER_HOST', 'DOCKER_CONTEXT'].includes(name),
-  );
+  const named = variables.some(([name]) => name.startsWith('COMPOSE_') || name === 'GITHUB_STEP_SUMMARY');
   return (
     result.built.driver === 'embedded' &&
     result.built.steps.length > 0 &&

@@ -33,8 +33,8 @@ export const outcomeVersion = 1;
 export const isLive = (mode: string, terminal: Terminal): boolean =>
   terminal.errorIsTty && (mode === 'auto' || mode === 'tty');
 
-/** What a shell sets anew for each command; it counts where an argument may name it. */
-const ofShells = new Set(['_', 'OLDPWD', 'SHLVL']);
+/** What a shell, or a tool that measures, sets anew for each command; it counts where an argument may name it. */
+const ofShells = new Set(['_', 'OLDPWD', 'SHLVL', 'HYPERFINE_RANDOMIZED_ENVIRONMENT_OFFSET']);
 
 /**
  * Everything from outside that may decide what this process does, except files: the program, its arguments, directory,

@@ -14,7 +14,7 @@ import type {Terminal} from './terminal.js';
 
 const commands = [
   ...['build', 'plan', 'check', 'context', 'deliver', 'base', 'experiment', 'diff', 'report'],
-  ...['images', 'tag', 'rmi', 'load', 'save', 'history', 'explain', 'shell', 'du', 'prune'],
+  ...['images', 'tag', 'rmi', 'load', 'save', 'history', 'explain', 'advise', 'shell', 'du', 'prune'],
 ];
 
 export interface OpenedJob extends PreparedJob {

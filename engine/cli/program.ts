@@ -72,6 +72,12 @@ function program(terminal: Terminal, run: Run): Command {
   )
     .argument(path, what)
     .action(run(async () => (await import('./context-command.js')).contextCommand));
+  addSettingsOptions(
+    root.command('advise').description('ARGs, files and places of instructions that cost past builds time for nothing'),
+  )
+    .argument(path, what)
+    .option('--last <N>', 'look at so many builds only')
+    .action(run(async () => (await import('./advise-command.js')).adviseCommand));
   addDeliverOptions(
     root
       .command('deliver')

@@ -2,10 +2,10 @@ import {lstatSync} from 'node:fs';
 import {join} from 'node:path';
 import type {Plan} from '../../plan/plan.js';
 import type {Cause, RecordedStep} from '../../store/build-record.js';
-import {type Facts, readFacts, readFileList} from '../../store/facts.js';
-import {readHistory} from '../../store/history.js';
+import type {Facts} from '../../store/facts.js';
 import {projectOf} from '../project.js';
 import type {PreparedJob} from '../prepare.js';
+import {earlierBuilds} from './earlier-builds.js';
 import {explainSteps} from './explain-steps.js';
 
 /** Builds that are looked through for the last one with a step. */
@@ -19,10 +19,8 @@ export async function causesOf(
   build: {readonly driver: string; readonly steps: readonly RecordedStep[]; readonly facts: Facts},
   signal: AbortSignal,
 ): Promise<ReadonlyMap<string, readonly Cause[]>> {
-  const {records} = await readHistory(root, {project: projectOf(job), most: mostRecords}, signal);
   const {settings, context} = job;
-  const kept = new Map<string, Facts | undefined>();
-  const lists = new Map<string, ReturnType<typeof readFileList>>();
+  const past = await earlierBuilds(root, {project: projectOf(job), driver: build.driver, most: mostRecords}, signal);
   return explainSteps(
     {
       ...build,
@@ -31,20 +29,8 @@ export async function causesOf(
       fresh: {all: settings.noCache, stages: settings.noCacheFilter},
       whyGone: (path) => whyIgnored(context, path),
     },
-    {
-      records: records.filter(({driver}) => driver === build.driver),
-      facts: ({facts}) => (facts === null ? undefined : once(kept, facts, () => readFacts(root, facts))),
-      fileList: (digest) => once(lists, digest, () => readFileList(root, digest)),
-    },
+    past,
   );
-}
-
-function once<T>(known: Map<string, T>, name: string, read: () => T): T {
-  const found = known.get(name);
-  if (found !== undefined) return found;
-  const made = read();
-  known.set(name, made);
-  return made;
 }
 
 /** A file that is still there, but that a rule leaves out now. */

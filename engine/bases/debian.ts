@@ -5,6 +5,7 @@ import {join} from 'node:path';
 import type {Readable} from 'node:stream';
 import {pipeline} from 'node:stream/promises';
 import {BuildError, hasErrno, quote} from '../base/errors.js';
+import {makeDirectories} from '../base/make-directories.js';
 import type {ImageConfig} from '../oci/config.js';
 import {hostPlatform} from '../oci/platform.js';
 import type {EventSink} from '../progress/events.js';
@@ -62,7 +63,7 @@ const searchPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
  */
 export async function makeBase(request: BaseRequest, events: EventSink, signal: AbortSignal): Promise<DebianBaseImage> {
   const {suite, slim} = debianBaseOf(request.reference);
-  await mkdir(request.directory, {recursive: true});
+  makeDirectories(request.directory);
   const work = await makingDirectory(request.directory);
   try {
     const sources = await findSources(request, suite);

@@ -1,15 +1,7 @@
-import {
-  appendFileSync,
-  closeSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  writeFileSync,
-} from 'node:fs';
+import {appendFileSync, closeSync, fsyncSync, openSync, readFileSync, renameSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {BuildError, hasErrno, messageOf} from '../base/errors.js';
+import {makeDirectories} from '../base/make-directories.js';
 import type {VariantResult} from './result.js';
 
 const version = 1;
@@ -80,7 +72,7 @@ export function openJournal(directory: string, experiment: string, kept: Finishe
     }
   };
   const descriptor = attempt(() => {
-    mkdirSync(directory, {recursive: true});
+    makeDirectories(directory);
     const lines: readonly Line[] = [{version, experiment}, ...[...kept].map(([key, result]) => ({key, result}))];
     writeFileSync(`${path}.tmp`, lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
     renameSync(`${path}.tmp`, path);

@@ -1,5 +1,5 @@
-import {mkdir} from 'node:fs/promises';
 import {join} from 'node:path';
+import {makeDirectories} from '../base/make-directories.js';
 import {count} from '../progress/format.js';
 import {writeBeside} from '../base/write-beside.js';
 import {chainSeconds} from './alone.js';
@@ -45,7 +45,7 @@ export async function runExperiment(
   const {directory, driver, now, events} = services;
   const started = now();
   const startedAt = new Date().toISOString();
-  await mkdir(directory, {recursive: true});
+  makeDirectories(directory);
   const [first] = variants;
   const digest =
     first === undefined || !variants.some(({plan}) => readsContext(plan))

@@ -1,5 +1,6 @@
-import {closeSync, mkdirSync, openSync, readFileSync, statSync, unlinkSync, writeSync} from 'node:fs';
+import {closeSync, openSync, readFileSync, statSync, unlinkSync, writeSync} from 'node:fs';
 import {join} from 'node:path';
+import {makeDirectories} from '../base/make-directories.js';
 import {namesIn, randomName, unlinkIfThere} from './files.js';
 
 /** What a build that runs tells others, such as a page that follows it. */
@@ -53,7 +54,7 @@ export function openRunning(root: string, pid: number, header: RunningHeader, no
   const path = join(root, 'running', `${pid}-${randomName()}.jsonl`);
   let descriptor: number | undefined;
   try {
-    mkdirSync(join(root, 'running'), {recursive: true, mode: 0o700});
+    makeDirectories(join(root, 'running'), 0o700);
     alive(join(root, 'running'));
     descriptor = openSync(path, 'wx', 0o600);
     writeSync(descriptor, `${JSON.stringify({...header, at: now()})}\n`);

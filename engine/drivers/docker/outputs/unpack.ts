@@ -4,6 +4,7 @@ import {dirname, join} from 'node:path';
 import {pipeline} from 'node:stream/promises';
 import {extract, type Header} from 'tar-stream';
 import {BuildError, hasErrno, messageOf, quote} from '../../../base/errors.js';
+import {makeDirectories} from '../../../base/make-directories.js';
 import {writeFailure} from './write-file.js';
 
 /** What was left out, because only the system may make it: devices, and the like. */
@@ -22,9 +23,11 @@ export async function unpackTar(
 ): Promise<Unpacked> {
   const skipped: string[] = [];
   const directories: {readonly path: string; readonly header: Header}[] = [];
-  await mkdir(root, {recursive: true}).catch((error: unknown) => {
+  try {
+    makeDirectories(root);
+  } catch (error) {
     throw writeFailure(root, error);
-  });
+  }
   const reader = extract();
   const fed = pipeline(content, reader, {signal});
   fed.catch(() => undefined);

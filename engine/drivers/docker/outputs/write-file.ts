@@ -1,9 +1,10 @@
 import {randomBytes} from 'node:crypto';
 import {createWriteStream} from 'node:fs';
-import {mkdir, rename, rm} from 'node:fs/promises';
+import {rename, rm} from 'node:fs/promises';
 import {dirname} from 'node:path';
 import {pipeline} from 'node:stream/promises';
 import {BuildError, hasErrno, messageOf, quote} from '../../../base/errors.js';
+import {makeDirectories} from '../../../base/make-directories.js';
 
 /** Writes a file beside its name and renames it there when it is complete. Rejects with NO_SPACE or IO. */
 export async function writeFileFrom(
@@ -13,7 +14,7 @@ export async function writeFileFrom(
 ): Promise<void> {
   const partial = `${path}.${randomBytes(6).toString('hex')}.partial`;
   try {
-    await mkdir(dirname(path), {recursive: true});
+    makeDirectories(dirname(path));
     await pipeline(content, createWriteStream(partial, {flags: 'wx'}), {signal});
     await rename(partial, path);
   } catch (error) {

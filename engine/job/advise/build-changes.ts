@@ -12,6 +12,8 @@ export interface BuildChange {
   readonly sameResult: boolean;
   /** The image config is the same too. */
   readonly sameConfig: boolean;
+  /** Of every step it is known what it was made of, then and now; else `variables` and `files` may lack some. */
+  readonly known: boolean;
   /** Names of the variables that a step or a FROM depends on and that differ, each with the ids of those steps. */
   readonly variables: ReadonlyMap<string, readonly string[]>;
   /** Paths in the context that differ, each with the ids of the steps that read them. */
@@ -45,22 +47,29 @@ function changeOf(
   const files = new Map<string, string[]>();
   for (const [id, parts] of now) {
     const step = after.steps.find((one) => one.id === id);
-    // FROM of another stage is no recorded step, but names variables.
-    const was = matched.get(id) ?? (step === undefined && id.endsWith('.0') ? id : undefined);
+    // FROM names variables, and is not always a recorded step: not of another stage, nor of a base that another one has too.
+    const was = matched.get(id) ?? (id.endsWith('.0') ? id : undefined);
     const earlier = was === undefined ? undefined : old.get(was);
     if (earlier === undefined) continue;
-    const sameText = before.steps.find((one) => one.id === was)?.written === step?.written;
     const {fileList} = past;
-    const compared = {before: earlier, after: parts, sameText, sameLine: sameText, fileList, whyGone: () => undefined};
+    // As if the text were the same: of another one too the variables in it count.
+    const compared = {
+      ...{before: earlier, after: parts, sameText: true, sameLine: true},
+      ...{fileList, whyGone: () => undefined},
+    };
     for (const cause of ownCauses(compared).filter(isVariable)) add(variables, cause.name, id);
     for (const path of step === undefined ? [] : changedPaths(step, earlier, parts, past)) add(files, path, id);
   }
+  const known = after.steps.every(
+    ({id, instruction}) => instruction === 'FROM' || (now.has(id) && old.has(matched.get(id) ?? '')),
+  );
   const sameConfig = isSame(before.image?.configDigest, after.image?.configDigest);
   return {
     before,
     after,
     sameResult: sameArtifacts(before, after) && sameImage(before, after),
     sameConfig,
+    known,
     variables,
     files,
   };

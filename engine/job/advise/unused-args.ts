@@ -25,8 +25,8 @@ export function unusedArgs(use: Use, changes: readonly BuildChange[]): readonly 
     }
     const varied = changes.filter(({before, after}) => valueOf(before.args, name) !== valueOf(after.args, name));
     const inConfig = graph.stages.some((stage) => configMentions(stage, name));
-    const isOfUse = ({sameResult, sameConfig, variables}: BuildChange): boolean =>
-      (!sameResult && variables.has(name)) || (inConfig && !sameConfig);
+    const isOfUse = ({sameResult, sameConfig, known, variables}: BuildChange): boolean =>
+      (!sameResult && (!known || variables.has(name))) || (inConfig && !sameConfig);
     if (varied.length === 0 || varied.some(isOfUse)) return [];
     const ran = varied.flatMap(({after}) =>
       rerunBecause(after, (_, {kind, name: of}) => kind === 'arg' && of === name),

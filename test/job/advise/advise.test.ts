@@ -17,6 +17,8 @@ interface Build {
   readonly files?: Readonly<Record<number, Readonly<Record<string, string>>>>;
   /** Names of the variables that a line depends on. */
   readonly uses?: Readonly<Record<number, readonly string[]>>;
+  /** Line of a step of which nothing more is known. */
+  readonly lost?: number;
 }
 
 const cause = (kind: Cause['kind'], name: string): Cause => ({kind, name, before: null, after: null, text: ''});
@@ -30,33 +32,42 @@ function useOf(
   const graph = graphOf(dockerfile);
   const facts = new Map<string, ReadonlyMap<string, readonly Fact[]>>();
   const lists = new Map<string, readonly ListedFile[]>();
-  const records = builds.map(({args = {}, image = 'same', ran = {}, files = {}, uses = {}}, index): BuildRecord => {
-    const parts = new Map<string, readonly Fact[]>();
-    const steps = graph.stages.flatMap((stage) =>
-      stage.steps.flatMap((step) => {
-        if (step.operation.kind === 'config') return [];
-        const read = Object.entries(files[step.line] ?? {});
-        const digest = JSON.stringify(read);
-        lists.set(
-          digest,
-          read.map(([path, of]) => ({path: `/${path}`, mode: '644', digest: of})),
-        );
-        const variables = (uses[step.line] ?? []).map((name) => ({kind: 'arg', name, value: args[name] ?? null}));
-        parts.set(step.id, [
-          ...(read.length > 0 ? [{kind: 'content', name: 'files', value: digest}] : []),
-          ...variables,
-        ]);
-        const {original} = step.statement.instruction;
-        const causes = ran[step.line];
-        const more = {id: step.id, stage: stage.label, line: step.line, written: original.trim(), causes: causes ?? []};
-        return [recordedStep('', {...more, instruction: original.split(' ')[0] ?? '', cached: causes === undefined})];
-      }),
-    );
-    facts.set(String(index), parts);
-    const given = Object.entries(args).map(([name, value]) => ({name, value, origin: 'build-arg', stage: null}));
-    const record = recordOf({target: 'app', args: given, steps, facts: String(index)});
-    return {...record, id: String(index), time: '', image: {configDigest: image, manifestDigest: null}};
-  });
+  const records = builds.map(
+    ({args = {}, image = 'same', ran = {}, files = {}, uses = {}, lost}, index): BuildRecord => {
+      const parts = new Map<string, readonly Fact[]>();
+      const steps = graph.stages.flatMap((stage) =>
+        stage.steps.flatMap((step) => {
+          if (step.operation.kind === 'config') return [];
+          const read = Object.entries(files[step.line] ?? {});
+          const digest = JSON.stringify(read);
+          lists.set(
+            digest,
+            read.map(([path, of]) => ({path: `/${path}`, mode: '644', digest: of})),
+          );
+          const variables = (uses[step.line] ?? []).map((name) => ({kind: 'arg', name, value: args[name] ?? null}));
+          if (step.line !== lost)
+            parts.set(step.id, [
+              ...(read.length > 0 ? [{kind: 'content', name: 'files', value: digest}] : []),
+              ...variables,
+            ]);
+          const {original} = step.statement.instruction;
+          const causes = ran[step.line];
+          const more = {
+            id: step.id,
+            stage: stage.label,
+            line: step.line,
+            written: original.trim(),
+            causes: causes ?? [],
+          };
+          return [recordedStep('', {...more, instruction: original.split(' ')[0] ?? '', cached: causes === undefined})];
+        }),
+      );
+      facts.set(String(index), parts);
+      const given = Object.entries(args).map(([name, value]) => ({name, value, origin: 'build-arg', stage: null}));
+      const record = recordOf({target: 'app', args: given, steps, facts: String(index)});
+      return {...record, id: String(index), time: '', image: {configDigest: image, manifestDigest: null}};
+    },
+  );
   return {
     graph,
     redact: (text) => text,
@@ -121,6 +132,16 @@ const table: readonly {name: string; use: Use; expected: readonly string[]}[] = 
       {args: {A: '2'}, uses},
       {args: {A: '3'}, uses, image: 'other'},
     ]),
+    expected: [],
+  },
+  {
+    name: 'an argument that changed nothing while something else did',
+    use: useOf(stages, [{args: {A: '1'}}, {args: {A: '2'}, image: 'other'}]),
+    expected: ['arg 2 A 1 0s'],
+  },
+  {
+    name: 'an argument, and a step of which nothing is known',
+    use: useOf(stages, [{args: {A: '1'}}, {args: {A: '2'}, image: 'other', lost: 6}]),
     expected: [],
   },
   {

@@ -13,9 +13,7 @@ const inContainer = test.macro(
   async (t: ExecutionContext, body: (t: ExecutionContext, e: TestExecutor) => Promise<void>, runc = false) => {
     if (!available(t, missingForRoot === undefined, missingForRoot ?? '')) return;
     if (runc && !available(t, existsSync('/usr/sbin/runc'), 'runc')) return;
-    const executor = await startExecutor(
-      runc ? {program: {kind: 'runc', path: '/usr/sbin/runc', version: 'unknown'}} : {},
-    );
+    const executor = await startExecutor(runc ? {program: {kind: 'runc', path: '/usr/sbin/runc'}} : {});
     try {
       await body(t, executor);
     } finally {

@@ -20,12 +20,13 @@ export interface DescribeOptions {
   readonly parts: boolean;
 }
 
-/** The records of a build, each key once. What looks like a secret is not in them. */
+/** The records of a build, each key once, in the order of the Dockerfile. What looks like a secret is not in them. */
 export function describeSteps({jobs, contents}: Collected, options: DescribeOptions): CacheDocument {
   const {store, plan, diffIdOf} = options;
   const redactor = planRedactor(plan.graph);
   const records = new Map<string, CacheRecord>();
-  for (const solved of jobs) {
+  // Stages that are built side by side end in any order; the image that has the records must not depend on it.
+  for (const solved of jobs.toSorted((a, b) => a.job.stage.index - b.job.stage.index)) {
     const {job, result} = solved;
     const diffId = diffIdOf(solved);
     if (records.get(job.key)?.diffId !== undefined) continue;
@@ -43,7 +44,8 @@ export function describeSteps({jobs, contents}: Collected, options: DescribeOpti
       created: result.created,
     });
   }
-  return {records: [...records.values()], contents: Object.fromEntries(contents)};
+  const selections = [...contents].sort(([a], [b]) => (a < b ? -1 : 1));
+  return {records: [...records.values()], contents: Object.fromEntries(selections)};
 }
 
 /** The cache of an image's configuration, base64: the steps of the image, and the keys of those that it copies from. */

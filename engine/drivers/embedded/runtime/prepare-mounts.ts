@@ -1,6 +1,6 @@
-import {chmodSync, chownSync, mkdirSync, rmSync, statSync, writeFileSync} from 'node:fs';
+import {chmodSync, chownSync, mkdirSync, rmSync, type Stats, statSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
-import {BuildError, quote} from '../../../base/errors.js';
+import {BuildError, hasErrno, quote} from '../../../base/errors.js';
 import {syscalls, unmountFlags} from '../../../base/syscalls.js';
 import {hostPathInRoot} from '../../../snapshot/in-root.js';
 import {openCache} from './cache-mount.js';
@@ -146,10 +146,20 @@ function discardedWrites(root: string, scratch: string, rootless: boolean, relea
 
 /** It has the mode of the directory that it covers. A size of 0 is no limit. */
 function tmpfsMount({target, size}: Of<'tmpfs'>, root: string): SpecMount {
-  const covered = statSync(hostPathInRoot(root, target), {throwIfNoEntry: false});
+  const covered = coveredBy(hostPathInRoot(root, target));
   const mode = covered === undefined ? [] : [`mode=${(covered.mode & 0o7777).toString(8)}`];
   const limit = size === undefined || size === 0 ? [] : [`size=${size}`];
   return {destination: target, type: 'tmpfs', source: 'tmpfs', options: ['nosuid', ...mode, ...limit]};
+}
+
+/** What is below a file is told when the mount points are made. */
+function coveredBy(path: string): Stats | undefined {
+  try {
+    return statSync(path, {throwIfNoEntry: false});
+  } catch (error) {
+    if (hasErrno(error, 'ENOTDIR')) return undefined;
+    throw error;
+  }
 }
 
 function secretMount({value, mode, uid, gid}: Of<'secret'>, target: string, path: string): SpecMount {

@@ -16,6 +16,8 @@ export function unreadable(path: string, cause: unknown): BuildError {
       remedy: 'Build again when nothing writes into the context, or add the path to .dockerignore.',
     });
   }
+  // What readlink says of something that was a symbolic link when it was listed.
+  if (hasErrno(cause, 'EINVAL')) return changed(path, 'came to be another kind of file');
   const reason = hasErrno(cause, 'EMFILE', 'ENFILE') ? 'too many open files (see ulimit -n)' : String(cause);
   return new BuildError('CONTEXT_UNREADABLE', `${what}: ${reason}`, {
     cause,

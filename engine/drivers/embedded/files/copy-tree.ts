@@ -1,13 +1,4 @@
-import {
-  chmodSync,
-  constants,
-  lchownSync,
-  linkSync,
-  mkdirSync,
-  readlinkSync,
-  symlinkSync,
-  type BigIntStats,
-} from 'node:fs';
+import {chmodSync, constants, lchownSync, linkSync, mkdirSync, symlinkSync, type BigIntStats} from 'node:fs';
 import {syscalls, type Timestamp} from '../../../base/syscalls.js';
 import {deviceOf, typeOf} from '../../../context/walk.js';
 import {join, parentOf, shown, stepError, decodePath} from './byte-path.js';
@@ -17,7 +8,7 @@ import {copyXattrs} from './file-copy.js';
 import type {ModeChange} from './mode.js';
 import type {Owner} from './owner.js';
 import type {Matched, PathPatterns} from './patterns.js';
-import {isDirectory} from './resolve.js';
+import {isDirectory, targetOf} from './resolve.js';
 import type {CopyReuse} from './reuse.js';
 import type {Selected} from './select.js';
 import type {SourceTree} from './source-tree.js';
@@ -225,7 +216,7 @@ export class TreeCopier {
         this.#file(source, target, stats);
         return;
       }
-      if (type === 'symlink') symlinkSync(readlinkSync(this.#source(source), 'buffer'), real);
+      if (type === 'symlink') symlinkSync(Buffer.from(targetOf(this.#tree.root, source), 'latin1'), real);
       else if (type === 'socket') return;
       else {
         const bits: Readonly<Record<string, number>> = {

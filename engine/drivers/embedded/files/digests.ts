@@ -1,15 +1,15 @@
 import {createHash} from 'node:crypto';
-import {closeSync, readFileSync, readlinkSync, readSync, renameSync, rmSync, writeFileSync} from 'node:fs';
+import {closeSync, readFileSync, readSync, renameSync, rmSync, writeFileSync} from 'node:fs';
 import {setImmediate} from 'node:timers/promises';
 import {hasErrno} from '../../../base/errors.js';
 import {syscalls} from '../../../base/syscalls.js';
 import {openSourceFile} from '../../../context/open-in-place.js';
 import {typeOf} from '../../../context/walk.js';
 import {unreadable, changed} from '../../../context/unreadable.js';
-import {decodePath, join, nameOf, quotePath, stepError, systemPath} from './byte-path.js';
+import {decodePath, join, nameOf, quotePath, stepError} from './byte-path.js';
 import {ownAttribute} from './file-copy.js';
 import {compilePatterns, type Matched, type PathPatterns} from './patterns.js';
-import {isDirectory, isFile} from './resolve.js';
+import {isDirectory, isFile, targetOf} from './resolve.js';
 import {isRemote, type Fetched} from './remote-source.js';
 import {pivot, selectSource} from './select.js';
 import {openSource, type CopySource, type SourceTree} from './source-tree.js';
@@ -236,22 +236,30 @@ const modeOf = (stats: BigIntStats): string => {
 function hashEntry(tree: SourceTree, path: string, stats: BigIntStats, buffer: Buffer): string {
   const full = `${tree.root}/${path}`;
   const type = typeOf(stats);
-  const calls = syscalls();
-  const raw = Buffer.from(full, 'latin1');
-  const attributes = calls
-    .listXattrs(raw)
-    .filter(ownAttribute)
-    .sort()
-    .map((name) => [name, calls.getXattr(raw, name)?.toString('base64') ?? '']);
+  const attributes = attributesAt(full, path);
   const fields = [
     type,
     tree.owners === 'kept' ? `${stats.uid}:${stats.gid}` : '',
-    type === 'symlink' ? readlinkSync(systemPath(full), {encoding: 'latin1'}) : '',
+    type === 'symlink' ? targetOf(tree.root, path) : '',
     type === 'character-device' || type === 'block-device' ? stats.rdev.toString() : '',
     attributes,
     isFile(stats) ? hashData(full, path, stats, buffer, tree.shared) : '',
   ];
   return createHash('sha256').update(JSON.stringify(fields)).digest('hex');
+}
+
+function attributesAt(full: string, path: string): readonly (readonly [string, string])[] {
+  const calls = syscalls();
+  const raw = Buffer.from(full, 'latin1');
+  try {
+    return calls
+      .listXattrs(raw)
+      .filter(ownAttribute)
+      .sort()
+      .map((name) => [name, calls.getXattr(raw, name)?.toString('base64') ?? '']);
+  } catch (error) {
+    throw unreadable(decodePath(path), error);
+  }
 }
 
 function hashData(full: string, path: string, stats: BigIntStats, buffer: Buffer, shared: boolean): string {

@@ -1,6 +1,7 @@
 import {readlinkSync, type BigIntStats} from 'node:fs';
+import {unreadable} from '../../../context/unreadable.js';
 import {resolveInRoot, type RootedTree} from '../../../snapshot/in-root.js';
-import {systemPath} from './byte-path.js';
+import {decodePath, systemPath} from './byte-path.js';
 
 /** What `resolve` walks: a directory tree that may hide some of its paths. */
 export interface Tree {
@@ -28,8 +29,21 @@ export function resolve(tree: Tree, path: string, onClimb?: () => void): Resolve
   const rooted: RootedTree<BigIntStats> = {
     lookup: (at) => tree.lookup(at),
     kindOf: (stats) => (isDirectory(stats) ? 'directory' : isLink(stats) ? 'symlink' : 'other'),
-    linkAt: (at) => readlinkSync(systemPath(`${tree.root}/${at}`), {encoding: 'latin1'}),
+    linkAt: (at) => targetOf(tree.root, at),
   };
   const {path: at, found} = resolveInRoot(rooted, path, onClimb === undefined ? {} : {onClimb});
   return {path: at, stats: found};
+}
+
+/**
+ * Where the symbolic link `path` leads, a byte string.
+ *
+ * @throws CONTEXT_CHANGED where it is none any more.
+ */
+export function targetOf(root: string, path: string): string {
+  try {
+    return readlinkSync(systemPath(`${root}/${path}`), {encoding: 'latin1'});
+  } catch (error) {
+    throw unreadable(decodePath(path), error);
+  }
 }

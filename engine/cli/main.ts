@@ -1,7 +1,9 @@
 #!/usr/bin/env node
 // Only what every call needs is imported here: `--version` must be nearly as fast as Node itself.
+import {adoptAuthorities} from '../base/authorities.js';
 import {version} from './version.js';
 
+adoptAuthorities();
 const argv = process.argv.slice(2);
 const [first = 'build'] = argv;
 if (first === '--version' || first === '-V') {

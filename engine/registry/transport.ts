@@ -1,6 +1,7 @@
 import type {IncomingHttpHeaders} from 'node:http';
 import type {Readable} from 'node:stream';
 import type {Dispatcher} from 'undici';
+import {authorities} from '../base/authorities.js';
 import {BuildError} from '../base/errors.js';
 
 export type HttpMethod = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
@@ -144,12 +145,14 @@ function redirectTarget(from: URL, location: string, host: string): URL {
 
 async function makeAgent({proxy}: TransportOptions, insecure: boolean, idle: number): Promise<Dispatcher> {
   const {Agent, EnvHttpProxyAgent} = await import('undici');
-  const tls = {rejectUnauthorized: !insecure};
+  const ca = await authorities();
+  const tls = {rejectUnauthorized: !insecure, ...(ca !== undefined && {ca})};
   const shared = {headersTimeout: idle, bodyTimeout: idle, connect: {timeout: connectTimeout, ...tls}};
   if (proxy === undefined) return new Agent(shared);
   return new EnvHttpProxyAgent({
     ...shared,
     requestTls: tls,
+    ...(ca !== undefined && {proxyTls: {ca}}),
     // Empty, not undefined: the process environment is not ours to read here.
     httpProxy: proxy.http ?? '',
     httpsProxy: proxy.https ?? '',

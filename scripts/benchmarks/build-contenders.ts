@@ -5,7 +5,8 @@ import {fileURLToPath} from 'node:url';
 import type {Workload} from './build-workloads.js';
 
 export const checkout = fileURLToPath(new URL('../../../', import.meta.url));
-const main = join(checkout, 'dist/bundle/cli/main.js');
+/** What users run. */
+const program = join(checkout, 'dist/bundle/cli/build-image');
 
 export type Command = readonly string[];
 
@@ -52,7 +53,7 @@ function clientWithBuildKit(root: string): string {
 
 /** BENCH_STORE names a store that has the base; else one is made below `root`, as is a daemon where none answers. */
 export function prepareContenders(root: string, base: string): Contenders {
-  const build = (...args: Command) => [process.execPath, main, ...args];
+  const build = (...args: Command) => [program, ...args];
   const [node = '', ...rest] = build();
   const ours = (...args: Command) => execFileSync(node, [...rest, ...args], quiet);
 

@@ -11,7 +11,8 @@ const rounds = Number(process.env['BENCH_ROUNDS'] ?? '3');
 /** Bytes of the image: half of them are like program text, half cannot be compressed. */
 const size = 200 * 1024 * 1024;
 const layers = 4;
-const main = fileURLToPath(new URL('../../bundle/cli/main.js', import.meta.url));
+/** What users run. */
+const program = fileURLToPath(new URL('../../bundle/cli/build-image', import.meta.url));
 const image = 'bench-push:1';
 
 /**
@@ -27,8 +28,7 @@ export async function run(): Promise<boolean> {
     execFileSync('docker', ['build', '-q', '-t', image, context], quiet);
     const store = join(work, 'store');
     const build = ['build', '--driver', 'embedded', '--no-artifacts', '--quiet', '-t', image, context];
-    const node = (args: readonly string[], root: string) =>
-      execFileSync(process.execPath, [main, ...args, '--root', root], quiet);
+    const node = (args: readonly string[], root: string) => execFileSync(program, [...args, '--root', root], quiet);
     const times = new Map<string, number[]>();
     for (let round = 0; round < rounds; round++) {
       for (const name of ['docker push', 'ours, from the daemon', 'ours, from the store']) {
@@ -54,8 +54,7 @@ export async function run(): Promise<boolean> {
           const embedded = name.endsWith('store');
           if (embedded) node(build, store);
           const driver = ['--driver', embedded ? 'embedded' : 'docker', '--root', store];
-          push = () =>
-            execFileSync(process.execPath, [main, ...deliver, ...driver], {...quiet, cwd: context, env: environment});
+          push = () => execFileSync(program, [...deliver, ...driver], {...quiet, cwd: context, env: environment});
         }
         const started = performance.now();
         push();

@@ -1,5 +1,5 @@
 import {createHash} from 'node:crypto';
-import {chmodSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync} from 'node:fs';
+import {chmodSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync} from 'node:fs';
 import {basename, dirname, join} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import {build, type BuildOptions} from 'esbuild';
@@ -54,6 +54,9 @@ try {
   put('package.json', '{"type": "commonjs"}\n');
   put(programs.front, await bundled(programs.front, {}));
   chmodSync(join(out, programs.front), 0o755);
+  const program = join(dirname(programs.front), 'build-image');
+  put(program, readFileSync(join(dist, '../scripts/bundling/launcher.sh'), 'utf8'));
+  chmodSync(join(out, program), 0o755);
   for (const entry of programs.threads) put(entry, await bundled(entry, {}));
   for (const entry of programs.launched) {
     const place = entry.replace(/\.js$/, '.bundle.js');

@@ -3,6 +3,7 @@ import {once} from 'node:events';
 import {connect as connectSocket} from 'node:net';
 import {Duplex} from 'node:stream';
 import {connect as connectTls} from 'node:tls';
+import {authorities} from '../../base/authorities.js';
 import type {DockerEndpoint} from './endpoint.js';
 
 /**
@@ -13,6 +14,7 @@ import type {DockerEndpoint} from './endpoint.js';
 export async function connectDaemon(endpoint: DockerEndpoint, signal: AbortSignal): Promise<Duplex> {
   signal.throwIfAborted();
   if (endpoint.kind === 'ssh') return overSsh(endpoint);
+  const ca = endpoint.kind === 'tcp' ? (endpoint.tls?.ca ?? (await authorities())) : undefined;
   const socket =
     endpoint.kind === 'unix'
       ? connectSocket({path: endpoint.path})
@@ -23,7 +25,7 @@ export async function connectDaemon(endpoint: DockerEndpoint, signal: AbortSigna
             port: endpoint.port,
             // Server names are for names only.
             ...(!/^[\d.]+$|:/.test(endpoint.host) && {servername: endpoint.host}),
-            ...(endpoint.tls.ca !== undefined && {ca: endpoint.tls.ca}),
+            ...(ca !== undefined && {ca}),
             ...(endpoint.tls.cert !== undefined && {cert: endpoint.tls.cert}),
             ...(endpoint.tls.key !== undefined && {key: endpoint.tls.key}),
             rejectUnauthorized: endpoint.tls.verify,

@@ -1,5 +1,6 @@
 import {type ChildProcess, spawn, type StdioOptions} from 'node:child_process';
 import {once} from 'node:events';
+import {adoptAuthorities, environmentWithout} from '../../base/authorities.js';
 import {BuildError, hasErrno, messageOf} from '../../base/errors.js';
 import {namespaceRefusal} from './namespace-refusal.js';
 
@@ -38,7 +39,7 @@ export async function enterNamespace(script: string, options: NamespaceOptions):
   const [program, ...args] = command(script, options);
   const stdio: StdioOptions =
     options.interactive === true ? ['inherit', 'inherit', 'inherit', 'ipc'] : ['ignore', 'inherit', 'pipe', 'ipc'];
-  const child = spawn(program, args, {stdio, serialization: 'advanced'});
+  const child = spawn(program, args, {stdio, serialization: 'advanced', env: environmentWithout()});
   let errors = '';
   child.stderr?.on('data', (chunk: Buffer) => {
     if (errors.length < mostErrorText) errors += chunk.toString();
@@ -112,6 +113,7 @@ function command(script: string, {root, args = [], nodeOptions = []}: NamespaceO
  * Process 1 of a namespace has no default for signals, so that those of a terminal are left to the parent.
  */
 export function namespaceReady(): void {
+  adoptAuthorities();
   process.on('disconnect', () => process.exit(1));
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => undefined);
   // Files of the image that are made for the runtime do not vary with the caller's mask.

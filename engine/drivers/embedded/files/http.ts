@@ -1,3 +1,4 @@
+import {authorities} from '../../../base/authorities.js';
 import {BuildError, messageOf, quote} from '../../../base/errors.js';
 import {withoutPassword} from '../../../context/source/git-url.js';
 
@@ -17,7 +18,15 @@ const silence = 60_000;
 export async function openResponse(url: string, signal: AbortSignal): Promise<RemoteFile> {
   const shown = quote(withoutPassword(url));
   const {EnvHttpProxyAgent, request} = await import('undici');
-  const agent = new EnvHttpProxyAgent({headersTimeout: silence, bodyTimeout: silence, connect: {timeout: 30_000}});
+  const ca = await authorities();
+  const tls = ca === undefined ? {} : {ca};
+  const agent = new EnvHttpProxyAgent({
+    headersTimeout: silence,
+    bodyTimeout: silence,
+    connect: {timeout: 30_000, ...tls},
+    requestTls: tls,
+    proxyTls: tls,
+  });
   const failed = (why: string, cause?: unknown) =>
     new BuildError('STEP_FAILED', `cannot fetch ${shown}: ${why}`, {
       cause,

@@ -6,6 +6,7 @@ import type {Driver, Output} from '../drivers/driver.js';
 import {announceBuild} from '../job/announce.js';
 import {completePlan} from '../job/complete-plan.js';
 import {metadataOf} from '../job/metadata.js';
+import type {EarlierBuilds} from '../job/explain/explain-steps.js';
 import {readPast} from '../job/past.js';
 import {rememberBuild} from '../job/remember.js';
 import {type JobResult, runJob} from '../job/run.js';
@@ -160,12 +161,21 @@ async function remembered(
 ): Promise<{readonly result: JobResult; readonly record: NewBuildRecord | undefined}> {
   const collected = collectSteps(() => performance.now());
   const announced = announceBuild(root, job, plan, process.pid);
+  let past: Promise<EarlierBuilds> | undefined;
+  // What a step that runs is explained with is read while it runs.
+  const reader: EventSink = {
+    emit(event) {
+      if (event.type !== 'step-started' || past !== undefined) return;
+      past = import('../job/explain/causes-of.js').then(({pastOf}) => pastOf(root, job, driver.name, signal));
+      past.catch(() => undefined);
+    },
+  };
   const remember = async (
     outcome: BuildOutcome,
     result: JobResult | undefined,
     error: unknown,
   ): Promise<NewBuildRecord | undefined> => {
-    const ended = {driver: driver.name, outcome, summary: collected.summary(), result, error};
+    const ended = {driver: driver.name, outcome, summary: collected.summary(), result, error, past};
     const {note, record} = await rememberBuild(
       root,
       job,
@@ -178,7 +188,7 @@ async function remembered(
   };
   let result: JobResult;
   try {
-    result = await run(tee(collected, progress, announced));
+    result = await run(tee(collected, progress, announced, reader));
   } catch (error) {
     announced.close();
     if (!signal.aborted && globs !== undefined) {

@@ -75,6 +75,7 @@ export async function chooseDriver(
   return createEmbeddedDriver({
     root,
     uid: terminal.uid,
+    early: terminal.executor,
     registries: registriesOf(terminal.environment),
     load: (either) => openLoad(terminal, either),
     get stdout() {

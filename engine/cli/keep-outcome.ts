@@ -156,7 +156,8 @@ async function lookedAt({flags, terminal, job, result}: EndedCached): Promise<Lo
 
 /** What decides that there is no daemon; undefined where only a try tells. */
 async function daemonFiles(terminal: Terminal): Promise<readonly string[] | undefined> {
-  const {defaultSocketPaths, resolveEndpoints} = await import('../drivers/docker/endpoint.js');
+  const {resolveEndpoints} = await import('../drivers/docker/endpoint.js');
+  const {defaultSocketPaths} = await import('../drivers/docker/default-sockets.js');
   const {dockerConfigPath} = await import('../registry/credentials.js');
   const environment = environmentMap(terminal.environment);
   const home = homeOf(terminal.environment);

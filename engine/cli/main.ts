@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // Only what every call needs is imported here: `--version` must be nearly as fast as Node itself.
 import {adoptAuthorities} from '../base/authorities.js';
+import {systemTerminal} from './terminal.js';
 import {version} from './version.js';
 
 adoptAuthorities();
@@ -17,8 +18,15 @@ if (first === '--version' || first === '-V') {
 }
 
 async function run(): Promise<number> {
-  // A build that was made before, of the same files, is answered without what a build needs.
   const mayBuild = first === 'build' || /^[-./]/.test(first);
-  const known = mayBuild ? await (await import('./replay.js')).replay(argv) : undefined;
-  return known ?? (await import('./program.js')).main(argv);
+  if (!mayBuild) return (await import('./program.js')).main(argv);
+  // A build that was made before, of the same files, is answered without what a build needs.
+  const known = await (await import('./replay.js')).replay(argv);
+  if (known !== undefined) return known;
+  const early = (await import('./head-start.js')).headStart(argv, systemTerminal());
+  try {
+    return await (await import('./program.js')).main(argv, systemTerminal(early));
+  } finally {
+    await early?.drop();
+  }
 }

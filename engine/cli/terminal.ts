@@ -1,6 +1,7 @@
 import {fstatSync, writeSync} from 'node:fs';
 import type {Writable} from 'node:stream';
 import {isatty} from 'node:tty';
+import type {EarlyExecutor} from '../drivers/embedded/early-executor.js';
 import {BuildError, hasErrno, messageOf} from '../base/errors.js';
 
 /** What the process offers to a command; a test passes its own. */
@@ -22,10 +23,12 @@ export interface Terminal {
   rows(): number;
   /** Effective user. */
   readonly uid: number;
+  /** Started with the process, for its build. */
+  readonly executor?: EarlyExecutor | undefined;
 }
 
 /** Streams are made at their first use: a build that finds everything cached needs none, and they take 10 ms to load. */
-export function systemTerminal(): Terminal {
+export function systemTerminal(executor?: EarlyExecutor): Terminal {
   const stdout = (): Writable => {
     // A reader that went away (`build-image plan | head`) is no error of ours.
     if (process.stdout.listenerCount('error') === 0) process.stdout.on('error', readerGone);
@@ -47,6 +50,7 @@ export function systemTerminal(): Terminal {
     columns: () => process.stderr.columns || 80,
     rows: () => process.stderr.rows || 24,
     uid: process.geteuid?.() ?? 0,
+    executor,
   };
 }
 

@@ -4,7 +4,7 @@ import type {Prediction, PlanStep} from '../plan/predict.js';
 import {planRedactor} from '../plan/secrets.js';
 import {planSteps} from '../plan/steps.js';
 import {readHistory} from '../store/history.js';
-import {causesOf} from './explain/causes-of.js';
+import {causesOf, pastOf} from './explain/causes-of.js';
 import {type Job, projectOf} from './project.js';
 import type {PreparedJob} from './prepare.js';
 import {recordedSteps, type StepFate} from './recorded-steps.js';
@@ -33,10 +33,12 @@ export async function predictSteps(
   });
   const steps = recordedSteps(plan, fates, redact);
   const build = {driver: driver.name, steps, facts: shownFacts(plan, predicted)};
-  const causes = await causesOf(root, job, plan, build, signal).catch(() => {
-    signal.throwIfAborted();
-    return new Map<string, never>();
-  });
+  const causes = await pastOf(root, job, driver.name, signal)
+    .then((past) => causesOf(past, job, plan, build))
+    .catch(() => {
+      signal.throwIfAborted();
+      return new Map<string, never>();
+    });
   const found = new Map<string, Prediction>();
   for (const step of planSteps(plan.graph)) {
     const {id, stage, step: instruction} = step;

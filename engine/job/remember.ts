@@ -9,6 +9,7 @@ import type {StepSummary} from '../progress/collect-steps.js';
 import type {BuildOutcome, NewBuildRecord, RecordedStep, RecordedValue} from '../store/build-record.js';
 import {factsName, hasFacts, writeFacts} from '../store/facts.js';
 import {recordBuild} from '../store/history.js';
+import type {EarlierBuilds} from './explain/explain-steps.js';
 import {projectOf} from './project.js';
 import type {PreparedJob} from './prepare.js';
 import {requestFor} from './run.js';
@@ -24,6 +25,8 @@ export interface EndedBuild {
   readonly error: unknown;
   /** Hides the values of secrets that were given. */
   readonly redact: (text: string) => string;
+  /** `pastOf`, where somebody has asked while the build ran. */
+  readonly past?: Promise<EarlierBuilds> | undefined;
 }
 
 export interface Remembered {
@@ -92,15 +95,16 @@ async function explained(
   root: string,
   job: PreparedJob,
   plan: Plan,
-  {driver}: EndedBuild,
+  {driver, past}: EndedBuild,
   steps: readonly RecordedStep[],
   facts: ReadonlyMap<string, StepFacts>,
   signal: AbortSignal,
 ): Promise<readonly RecordedStep[]> {
   if (steps.every(({cached}) => cached)) return steps;
   try {
-    const {causesOf} = await import('./explain/causes-of.js');
-    const causes = await causesOf(root, job, plan, {driver, steps, facts: shownFacts(plan, facts)}, signal);
+    const {causesOf, pastOf} = await import('./explain/causes-of.js');
+    const earlier = await (past ?? pastOf(root, job, driver, signal));
+    const causes = causesOf(earlier, job, plan, {driver, steps, facts: shownFacts(plan, facts)});
     return steps.map((step) => ({...step, causes: causes.get(step.id) ?? []}));
   } catch {
     signal.throwIfAborted();

@@ -1,8 +1,8 @@
 import {stat} from 'node:fs/promises';
-import {join} from 'node:path';
 import {BuildError, quote} from '../../base/errors.js';
 import {dockerConfigDirectory} from '../../registry/credentials.js';
 import {type DaemonTls, readTls} from './daemon-tls.js';
+import {defaultSocketPaths} from './default-sockets.js';
 import {currentContext, readContext} from './docker-context.js';
 
 /** Where a daemon listens. `from` says who decided it, for messages: `DOCKER_HOST`, `context "x"`, `default`. */
@@ -136,16 +136,6 @@ async function environmentTls(
     });
   }
   return tls;
-}
-
-/** Where a daemon may listen that nobody named. */
-export function defaultSocketPaths(environment: ReadonlyMap<string, string>): readonly string[] {
-  const runtime = environment.get('XDG_RUNTIME_DIR') ?? '';
-  return [
-    '/var/run/docker.sock',
-    ...(runtime === '' ? [] : [join(runtime, 'docker.sock'), join(runtime, 'podman/podman.sock')]),
-    '/run/podman/podman.sock',
-  ];
 }
 
 async function defaultSockets(

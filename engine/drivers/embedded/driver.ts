@@ -1,6 +1,5 @@
 import {basename, dirname} from 'node:path';
 import type {Writable} from 'node:stream';
-import {fileURLToPath} from 'node:url';
 import {BuildError} from '../../base/errors.js';
 import type {Plan} from '../../plan/plan.js';
 import type {EventSink} from '../../progress/events.js';
@@ -12,6 +11,8 @@ import type {BuildRequest, Built, Driver} from '../driver.js';
 import {openUrlContexts} from './url-contexts.js';
 import {type BuildOutcome, runBuild} from './build.js';
 import {checkCaches} from './cache/check-caches.js';
+import type {EarlyExecutor} from './early-executor.js';
+import type {NamespacedProcess} from './enter-namespace.js';
 import {compressionOf} from './layer-blobs.js';
 import {type WriteOut, writeToStream} from './outputs/destination.js';
 import {type OpenLoad, withLoad} from './outputs/load-output.js';
@@ -31,6 +32,8 @@ export interface EmbeddedDriverOptions {
   readonly registries?: EndpointOptions;
   /** Where an output `type=docker` without a destination goes. */
   readonly load?: OpenLoad;
+  /** Builds first. Whoever started it drops it. */
+  readonly early?: EarlyExecutor | undefined;
 }
 
 /**
@@ -60,9 +63,9 @@ export function createEmbeddedDriver(options: EmbeddedDriverOptions): Driver {
       try {
         const local = {...request, bases, contexts: contexts.opened};
         const stdout = (bytes: Uint8Array): Promise<void> => writeToStream(options.stdout, bytes);
-        const {root, load} = options;
+        const {root, load, early} = options;
         outcome = await withLoad(request.outputs, stdout, load, events, signal, (write) =>
-          buildAnywhere(plan, local, events, signal, {root, rootless, write}),
+          buildAnywhere(plan, local, events, signal, {root, rootless, write, early}),
         );
       } finally {
         // The next build with this driver asks again.
@@ -127,6 +130,7 @@ interface Place {
   readonly rootless: boolean;
   /** Takes an output that goes to standard output, or to the daemon. */
   readonly write: WriteOut;
+  readonly early: EarlyExecutor | undefined;
 }
 
 async function buildAnywhere(
@@ -136,8 +140,10 @@ async function buildAnywhere(
   signal: AbortSignal,
   place: Place,
 ): Promise<BuildOutcome> {
-  const {root, rootless, write} = place;
-  if (!request.noCache && request.noCacheFilter.length === 0) {
+  const {root, rootless, write, early} = place;
+  const started = early?.take();
+  // An executor that runs answers a build that finds everything in the store as well, and looks only once.
+  if (started === undefined && !request.noCache && request.noCacheFilter.length === 0) {
     // Events are kept back: a build that goes on in the executor tells its steps from the start.
     const held: Parameters<EventSink['emit']>[0][] = [];
     try {
@@ -158,7 +164,7 @@ async function buildAnywhere(
       if (!(error instanceof NotCached) && !full) throw error;
     }
   }
-  return buildInExecutor(plan, request, events, signal, place);
+  return buildInExecutor(plan, request, events, signal, place, started);
 }
 
 /** Keeps the stages that artifacts are taken from, also from a `prune` that runs meanwhile, until the result is called. */
@@ -191,16 +197,19 @@ async function buildInExecutor(
   events: EventSink,
   signal: AbortSignal,
   {root, rootless, write}: Place,
+  started: Promise<NamespacedProcess> | undefined,
 ): Promise<BuildOutcome> {
-  const {enterNamespace} = await import('./enter-namespace.js');
-  const script = fileURLToPath(new URL('./executor.js', import.meta.url));
-  const executor = await enterNamespace(script, {root: !rootless, signal});
+  const {startExecutor} = await import('./start-executor.js');
+  const executor = await (started ?? startExecutor(rootless, {signal}));
+  if (signal.aborted) await executor.kill();
+  signal.throwIfAborted();
   const {channel} = executor;
   const send = (message: ToExecutor): void => void channel.send(message);
   const state = {lost: false};
   const onAbort = (): void => send({type: 'abort'});
+  let done = false;
   try {
-    return await new Promise<BuildOutcome>((resolve, reject) => {
+    const outcome = await new Promise<BuildOutcome>((resolve, reject) => {
       channel.on('message', (message: FromExecutor) => {
         switch (message.type) {
           case 'event':
@@ -237,13 +246,17 @@ async function buildInExecutor(
       signal.addEventListener('abort', onAbort, {once: true});
       send({type: 'build', root, rootless, plan, request: wireRequest(request)});
     });
+    done = true;
+    return outcome;
   } catch (error) {
     signal.throwIfAborted();
     throw error;
   } finally {
     signal.removeEventListener('abort', onAbort);
     const byItself = state.lost;
-    await executor.kill();
+    const gone = executor.kill();
+    // Who started it early waits for its end, and has something to do until then.
+    if (!done || started === undefined) await gone;
     if (byItself) tidyUp(root);
   }
 }

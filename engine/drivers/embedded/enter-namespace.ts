@@ -1,4 +1,4 @@
-import {type ChildProcess, spawn, type StdioOptions} from 'node:child_process';
+import {type ChildProcess, type Serializable, spawn, type StdioOptions} from 'node:child_process';
 import {once} from 'node:events';
 import {adoptAuthorities, environmentWithout} from '../../base/authorities.js';
 import {BuildError, hasErrno, messageOf} from '../../base/errors.js';
@@ -12,6 +12,8 @@ export interface NamespaceOptions {
   readonly nodeOptions?: readonly string[];
   /** It has the caller's input and both outputs. */
   readonly interactive?: boolean;
+  /** A message that awaits it. */
+  readonly first?: Serializable;
   readonly signal: AbortSignal;
 }
 
@@ -40,6 +42,7 @@ export async function enterNamespace(script: string, options: NamespaceOptions):
   const stdio: StdioOptions =
     options.interactive === true ? ['inherit', 'inherit', 'inherit', 'ipc'] : ['ignore', 'inherit', 'pipe', 'ipc'];
   const child = spawn(program, args, {stdio, serialization: 'advanced', env: environmentWithout()});
+  if (options.first !== undefined && child.connected) child.send(options.first, () => undefined);
   let errors = '';
   child.stderr?.on('data', (chunk: Buffer) => {
     if (errors.length < mostErrorText) errors += chunk.toString();

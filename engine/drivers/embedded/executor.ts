@@ -4,6 +4,7 @@ import type {RegistryCredentials} from '../../registry/credentials.js';
 import type {BuildRequest, NamedContext} from '../driver.js';
 import {runBuild} from './build.js';
 import {namespaceReady} from './enter-namespace.js';
+import {prepareRuntime} from './runtime/runtime.js';
 import {type FromExecutor, type ToExecutor, type WireContext, wireError, type WireRequest} from './protocol.js';
 
 // The program that `enterNamespace` starts: process 1 of its namespaces, one build, then it ends.
@@ -27,6 +28,9 @@ function send(message: FromExecutor): void {
 
 process.on('message', (message: ToExecutor) => {
   switch (message.type) {
+    case 'prepare':
+      prepare(message.rootless);
+      return;
     case 'build':
       void build(message);
       return;
@@ -112,6 +116,15 @@ function opened(request: WireRequest): BuildRequest {
         send({type: 'ask-credentials', id, host});
       }),
   };
+}
+
+/** Does what every RUN needs while it is not yet known what is built. */
+function prepare(rootless: boolean): void {
+  try {
+    prepareRuntime(rootless);
+  } catch {
+    // What cannot be had is told by the step that needs it.
+  }
 }
 
 function contextOf({name, root, ignorePatterns, ignoreFile}: WireContext) {

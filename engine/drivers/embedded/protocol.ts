@@ -30,6 +30,8 @@ export interface WireError {
 
 /** From the front to the executor. */
 export type ToExecutor =
+  /** One of the others follows, or nothing. */
+  | {readonly type: 'prepare'; readonly rootless: boolean}
   | {
       readonly type: 'build';
       readonly root: string;

@@ -1,8 +1,7 @@
-import {fileURLToPath} from 'node:url';
 import {BuildError} from '../../base/errors.js';
 import type {Plan} from '../../plan/plan.js';
 import type {BuildRequest, ShellRequest} from '../driver.js';
-import {enterNamespace} from './enter-namespace.js';
+import {startExecutor} from './start-executor.js';
 import {errorOf, type FromExecutor, type ToExecutor, wireRequest} from './protocol.js';
 
 /** The shell in an executor of its own, which has this process's input and output. Resolves to its exit status. */
@@ -14,8 +13,7 @@ export async function shellInExecutor(
   shell: ShellRequest,
   signal: AbortSignal,
 ): Promise<number> {
-  const script = fileURLToPath(new URL('./executor.js', import.meta.url));
-  const executor = await enterNamespace(script, {root: !rootless, interactive: true, signal});
+  const executor = await startExecutor(rootless, {interactive: true, signal});
   const {channel} = executor;
   const send = (message: ToExecutor): void => void channel.send(message);
   const onAbort = (): void => send({type: 'abort'});

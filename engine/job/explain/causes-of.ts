@@ -3,24 +3,32 @@ import {join} from 'node:path';
 import type {Plan} from '../../plan/plan.js';
 import type {Cause, RecordedStep} from '../../store/build-record.js';
 import type {Facts} from '../../store/facts.js';
-import {projectOf} from '../project.js';
+import {type Job, projectOf} from '../project.js';
 import type {PreparedJob} from '../prepare.js';
 import {earlierBuilds} from './earlier-builds.js';
-import {explainSteps} from './explain-steps.js';
+import {type EarlierBuilds, explainSteps} from './explain-steps.js';
 
 /** Builds that are looked through for the last one with a step. */
 const mostRecords = 30;
 
-/** Why the steps of a build ran, or will, by their ids: against what the history below `root` says of earlier ones. */
-export async function causesOf(
+/** What the history below `root` says of the builds before this one, as `causesOf` takes it. */
+export function pastOf(
   root: string,
-  job: Pick<PreparedJob, 'settings' | 'context' | 'contexts' | 'dockerfile'>,
+  job: Job,
+  driver: string,
+  signal: AbortSignal,
+): Promise<EarlierBuilds> {
+  return earlierBuilds(root, {project: projectOf(job), driver, most: mostRecords}, signal);
+}
+
+/** Why the steps of a build ran, or will, by their ids: against earlier ones. */
+export function causesOf(
+  past: EarlierBuilds,
+  job: Job,
   plan: Plan,
   build: {readonly driver: string; readonly steps: readonly RecordedStep[]; readonly facts: Facts},
-  signal: AbortSignal,
-): Promise<ReadonlyMap<string, readonly Cause[]>> {
+): ReadonlyMap<string, readonly Cause[]> {
   const {settings, context} = job;
-  const past = await earlierBuilds(root, {project: projectOf(job), driver: build.driver, most: mostRecords}, signal);
   return explainSteps(
     {
       ...build,

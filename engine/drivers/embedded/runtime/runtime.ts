@@ -49,16 +49,32 @@ export interface StepRuntime {
   outOfMemory(): boolean;
 }
 
+interface PreparedRuntime {
+  readonly program: OciRuntime;
+  /** The runtime is asked to do it. */
+  readonly denyDevices: boolean;
+  /** A step cannot open this machine's devices. */
+  readonly restricted: boolean;
+}
+
+let prepared: PreparedRuntime | undefined;
+
+/** What no store is needed for, once for the process. Throws RUNTIME_MISSING. */
+export function prepareRuntime(rootless: boolean, wanted?: OciRuntime): PreparedRuntime {
+  if (prepared !== undefined && (wanted ?? prepared.program) === prepared.program) return prepared;
+  const program = wanted ?? detectRuntime();
+  // What is mounted in a user namespace has no devices, and nobody in it may make one.
+  const denyDevices = program.kind === 'runc' && !rootless;
+  return (prepared = {program, denyDevices, restricted: rootless || denyDevices || restrictDevices()});
+}
+
 /**
  * Looks for the runtime and makes ready what steps share. Must run in a mount namespace of the executor's own: it changes
  * mounts. Throws RUNTIME_MISSING, UNSUPPORTED.
  */
 export function openRuntime(options: RuntimeOptions): StepRuntime {
-  const program = options.program ?? detectRuntime();
-  // What is mounted in a user namespace has no devices, and nobody in it may make one.
-  const denyDevices = program.kind === 'runc' && !options.rootless;
-  const restricted = options.rootless || denyDevices || restrictDevices();
   const {workDirectory, rootless} = options;
+  const {program, denyDevices, restricted} = prepareRuntime(rootless, options.program);
   const memoryDirectory = join(workDirectory, 'memory');
   mkdirSync(memoryDirectory, {recursive: true, mode: 0o700});
   const flags = mountFlags.noSuid | mountFlags.noDevices;

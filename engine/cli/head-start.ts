@@ -1,0 +1,29 @@
+import {existsSync} from 'node:fs';
+import {join} from 'node:path';
+import {defaultSocketPaths} from '../drivers/docker/default-sockets.js';
+import {type EarlyExecutor, startEarly} from '../drivers/embedded/early-executor.js';
+import type {Terminal} from './terminal.js';
+
+/** Arguments with which `build` builds nothing. */
+const idle = new Set(['--check', '--help', '-h']);
+
+/**
+ * The executor of a build that is not answered from what is kept, started before the modules of a build are loaded and it is known
+ * what it builds. Undefined where a daemon may have to build, or nobody.
+ */
+export function headStart(argv: readonly string[], terminal: Terminal): EarlyExecutor | undefined {
+  if (argv.some((argument) => idle.has(argument))) return undefined;
+  const at = argv.lastIndexOf('--driver');
+  const driver = at === -1 ? argv.findLast((each) => each.startsWith('--driver='))?.slice(9) : argv[at + 1];
+  const embedded = driver === 'embedded' || ((driver ?? 'auto') === 'auto' && !mayHaveDaemon(terminal));
+  return embedded ? startEarly(terminal.uid !== 0) : undefined;
+}
+
+/** Without asking anybody: a daemon is named, or there is something that one may listen at. */
+function mayHaveDaemon({environment}: Terminal): boolean {
+  const of = (name: string): string => environment[name] ?? '';
+  if (['DOCKER_HOST', 'DOCKER_CONTEXT', 'DOCKER_CONFIG'].some((name) => of(name) !== '')) return true;
+  const runtime = of('XDG_RUNTIME_DIR');
+  const sockets = defaultSocketPaths(new Map(runtime === '' ? [] : [['XDG_RUNTIME_DIR', runtime]]));
+  return [...sockets, join(of('HOME'), '.docker/config.json')].some((path) => existsSync(path));
+}

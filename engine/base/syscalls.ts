@@ -94,7 +94,7 @@ export function errnoOf(error: unknown): string | undefined {
   return code !== undefined && /^E[A-Z0-9]+$/.test(code) ? code : undefined;
 }
 
-type Native = (...args: readonly (number | Uint8Array | null | string | bigint | object)[]) => number;
+type Native = (...args: (number | Uint8Array | null | string | bigint | object)[]) => number;
 interface Koffi {
   load(library: string): {func(prototype: string): Native};
   struct(name: string, fields: Readonly<Record<string, string>>): unknown;
@@ -154,7 +154,11 @@ function load(): Syscalls {
     license: 'str',
     log: 'uint64_t[12]',
   });
-  const bind = (prototype: string) => libc.func(prototype);
+  // Binding takes longer than calling: what is not called is not bound.
+  const bind = (prototype: string): Native => {
+    let bound: Native | undefined;
+    return (...args) => (bound ??= libc.func(prototype))(...args);
+  };
   const c = {
     mount: bind('int mount(str source, str target, str type, ulong flags, str data)'),
     umount2: bind('int umount2(str target, int flags)'),

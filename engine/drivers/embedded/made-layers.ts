@@ -35,8 +35,12 @@ export interface WantedLayer {
   readonly blob: BlobCompression | undefined;
 }
 
+/** In ms: a layer that nobody waits for is begun when the next step runs, not while this thread starts it. */
+const pause = 8;
+
 export function createMadeLayers(store: Store, signal: AbortSignal): MadeLayers {
   const work = createLayerWork(store, signal);
+  const soon = new Set<NodeJS.Timeout>();
   const underway = new Map<string, Promise<CommittedLayer>>();
 
   function make(layer: StepLayer, {form, blob}: WantedLayer): Promise<CommittedLayer> {
@@ -78,8 +82,16 @@ export function createMadeLayers(store: Store, signal: AbortSignal): MadeLayers 
     begin(layer, {form, blob}) {
       const done =
         blob === undefined ? diffOf(layer, form) : readSnapshotLayer(store, layer.snapshot, layerVariant(blob, form));
-      if (done === undefined) make(layer, {form, blob}).catch(() => undefined);
+      if (done !== undefined) return;
+      const timer = setTimeout(() => {
+        soon.delete(timer);
+        make(layer, {form, blob}).catch(() => undefined);
+      }, pause);
+      soon.add(timer);
     },
-    close: () => work.close(),
+    close() {
+      for (const timer of soon) clearTimeout(timer);
+      return work.close();
+    },
   };
 }

@@ -19,6 +19,9 @@ const foreign: Readonly<Record<Architecture, readonly number[]>> = {
   x64: [0x40000003, 0x4000003e],
   arm64: [0x40000028],
 };
+/** SCMP_FLTATR_CTL_OPTIMIZE, since 2.5. */
+const optimize = 8;
+const binaryTree = 2;
 const unknownName = -1;
 const EEXIST = -17;
 /** The kernel takes no longer program (BPF_MAXINSNS, 8 bytes each). */
@@ -35,7 +38,7 @@ export function compiledFilter(
 ): Buffer | undefined {
   const rules = rulesFor(architecture, capabilities);
   const key = createHash('sha256')
-    .update(JSON.stringify([1, architecture, defaultErrno, rules]))
+    .update(JSON.stringify([2, architecture, defaultErrno, rules]))
     .digest('hex');
   const path = join(cacheDirectory, `seccomp-${key.slice(0, 32)}.bpf`);
   try {
@@ -65,6 +68,7 @@ function compileTo(path: string, architecture: Architecture, rules: readonly Sys
   if (library === undefined) return false;
   const init = library.func('void *seccomp_init(uint32_t action)');
   const release = library.func('void seccomp_release(void *context)');
+  const setAttribute = library.func('int seccomp_attr_set(void *context, int attribute, uint32_t value)');
   const addArchitecture = library.func('int seccomp_arch_add(void *context, uint32_t token)');
   const numberOf = library.func('int seccomp_syscall_resolve_name(str name)');
   const addRule = library.func(
@@ -74,6 +78,8 @@ function compileTo(path: string, architecture: Architecture, rules: readonly Sys
   const context = init(failWith(defaultErrno));
   if (context === null) return false;
   try {
+    // The kernel runs the filter for each call there is as it loads it; an old library that refuses has its long list.
+    setAttribute(context, optimize, binaryTree);
     for (const token of foreign[architecture]) {
       const result = addArchitecture(context, token) as number;
       if (result !== 0 && result !== EEXIST) return false;

@@ -52,7 +52,7 @@ async function answer(request: WorkerRequest): Promise<void> {
   const took: number[] = [];
   let error: WorkerAnswer['error'];
   try {
-    if (request.kind === 'open') runtime = openRuntime(request.options);
+    if (request.kind === 'open') runtime = await openRuntime(request.options);
     else await run(request, printed, took);
   } catch (thrown) {
     const {message} = thrown as Error;

@@ -1,3 +1,4 @@
+import {syscalls} from '../../base/syscalls.js';
 import {directoryContext} from '../../context/directory-context.js';
 import {parseIgnore} from '../../context/ignore/ignore.js';
 import type {RegistryCredentials} from '../../registry/credentials.js';
@@ -118,13 +119,12 @@ function opened(request: WireRequest): BuildRequest {
   };
 }
 
-/** Does what every RUN needs while it is not yet known what is built. */
+/** Does what every build needs while it is not yet known what is built. What cannot be had is told by the step that needs it. */
 function prepare(rootless: boolean): void {
+  prepareRuntime(rootless).catch(() => undefined);
   try {
-    prepareRuntime(rootless);
-  } catch {
-    // What cannot be had is told by the step that needs it.
-  }
+    syscalls();
+  } catch {}
 }
 
 function contextOf({name, root, ignorePatterns, ignoreFile}: WireContext) {

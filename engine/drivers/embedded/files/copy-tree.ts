@@ -74,7 +74,8 @@ export class TreeCopier {
     this.#inodes.clear();
     this.#times = [];
     this.#above = [];
-    await this.#copy({source: selected.path, relative: '', target, stats}, false, undefined, undefined);
+    const top = {source: selected.path, relative: '', target, stats, isFree: false};
+    await this.#copy(top, false, undefined, undefined);
     await this.#pool.settle();
     const times = this.#rules.reuse?.complete(this.#times) ?? this.#times;
     for (const {path, time} of times) syscalls().setTimes(this.#to.real(path), time);
@@ -96,7 +97,14 @@ export class TreeCopier {
   }
 
   async #copy(
-    entry: {readonly source: string; readonly relative: string; readonly target: string; readonly stats: BigIntStats},
+    entry: {
+      readonly source: string;
+      readonly relative: string;
+      readonly target: string;
+      readonly stats: BigIntStats;
+      /** Nothing is at the target. */
+      readonly isFree: boolean;
+    },
     overwrite: boolean,
     includedAbove: Matched | undefined,
     excludedAbove: Matched | undefined,
@@ -106,7 +114,7 @@ export class TreeCopier {
       await new Promise(setImmediate);
       this.#signal.throwIfAborted();
     }
-    const {source, relative, target, stats} = entry;
+    const {source, relative, target, stats, isFree} = entry;
     const path = decodePath(relative);
     const included = relative === '' ? undefined : this.#rules.include?.match(path, includedAbove);
     const excluded = relative === '' ? undefined : this.#rules.exclude?.match(path, excludedAbove);
@@ -114,20 +122,27 @@ export class TreeCopier {
     if (!isDirectory(stats)) {
       if (!wanted || !this.#writes(source, target, stats)) return;
       this.#makeAbove();
-      this.#to.clear(target);
+      if (!isFree) this.#to.clear(target);
       this.#leaf(source, target, stats);
       return;
     }
     if (wanted) this.#makeAbove();
     const writes = wanted && this.#writes(source, target, stats);
-    const created = writes && this.#directory(target);
+    const created = writes && this.#directory(target, isFree);
     const level: Above = {source, target, stats, made: wanted};
     this.#above.push(level);
+    const isEmpty = created || (writes && this.#to.isEmpty(target));
     for (const name of this.#tree.children(source)) {
       const below = this.#tree.lookup(join(source, name));
       if (below === undefined) continue;
       await this.#copy(
-        {source: join(source, name), relative: join(relative, name), target: join(target, name), stats: below},
+        {
+          source: join(source, name),
+          relative: join(relative, name),
+          target: join(target, name),
+          stats: below,
+          isFree: isEmpty,
+        },
         true,
         included,
         excluded,
@@ -160,9 +175,9 @@ export class TreeCopier {
   }
 
   /** True where it was not there. */
-  #directory(target: string): boolean {
+  #directory(target: string, isFree = false): boolean {
     if (target === '') return false;
-    const there = this.#to.tree.lookup(target);
+    const there = isFree ? undefined : this.#to.tree.lookup(target);
     if (there !== undefined) {
       if (isDirectory(there)) return false;
       throw stepError(

@@ -1,4 +1,4 @@
-import {chmodSync, lchownSync, lstatSync, mkdirSync, unlinkSync} from 'node:fs';
+import {chmodSync, lchownSync, lstatSync, mkdirSync, readdirSync, unlinkSync} from 'node:fs';
 import {BuildError} from '../../../base/errors.js';
 import {errnoOf, syscalls, type Timestamp} from '../../../base/syscalls.js';
 import {cleanComponents, parentOf, shown, stepError, systemPath} from './byte-path.js';
@@ -27,6 +27,8 @@ export interface Destination {
    * directory is.
    */
   clear(path: string): void;
+  /** Of a directory: where nothing is, nothing has to be looked for. */
+  isEmpty(path: string): boolean;
 }
 
 /** A destination of an instruction: `path` as written, followed in the root. */
@@ -65,6 +67,7 @@ export function openDestination(tree: Tree): Destination {
       }
       unlinkSync(real(path));
     },
+    isEmpty: (path) => readdirSync(real(path)).length === 0,
   };
 }
 

@@ -10,6 +10,7 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
+import {writeFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import {BuildError, hasErrno} from '../../../base/errors.js';
 import {syscalls} from '../../../base/syscalls.js';
@@ -37,14 +38,14 @@ const cgroup2Magic = 0x63677270;
  * root of this machine and may make the node of any, a disk's too. False where that is not to be had; a step must then be given
  * neither CAP_MKNOD nor a file system with devices.
  */
-export function restrictDevices(): boolean {
+export async function restrictDevices(): Promise<boolean> {
   const lines = readFileSync('/proc/self/cgroup', 'utf8').split('\n');
   const pathOf = (pattern: RegExp) => lines.map((line) => pattern.exec(line)?.[1]).find((path) => path !== undefined);
   const old = pathOf(/^\d+:(?:[^:]*,)?devices(?:,[^:]*)?:(.*)$/);
   const unified = pathOf(/^0::(.*)$/);
   try {
-    if (old !== undefined) return enterOld(join(top, 'devices', old));
-    if (unified !== undefined && statfsSync(top).type === cgroup2Magic) return enterUnified(join(top, unified));
+    if (old !== undefined) return await enterOld(join(top, 'devices', old));
+    if (unified !== undefined && statfsSync(top).type === cgroup2Magic) return await enterUnified(join(top, unified));
   } catch (error) {
     if (!(error instanceof BuildError) && !hasErrno(error, 'EACCES', 'EPERM', 'EROFS', 'ENOENT', 'EBUSY', 'EINVAL'))
       throw error;
@@ -55,7 +56,7 @@ export function restrictDevices(): boolean {
 /** `rwm` of version 1; making nodes is harmless (kernel documentation, cgroup-v1/devices). */
 const rules = ['c *:* m', 'b *:* m', ...allowed.map(([major, minor]) => `c ${major}:${minor ?? '*'} rwm`)];
 
-function enterOld(parent: string): boolean {
+async function enterOld(parent: string): Promise<boolean> {
   if (parent.endsWith(`/${name}`)) return true;
   const group = join(parent, name);
   // Made whole beside its place: those that are in it must not see the time between its rules.
@@ -72,11 +73,11 @@ function enterOld(parent: string): boolean {
     }
   }
   if (readFileSync(join(group, 'devices.list'), 'utf8').startsWith('a ')) return false;
-  writeFileSync(join(group, 'cgroup.procs'), '0');
+  await enter(group);
   return true;
 }
 
-function enterUnified(parent: string): boolean {
+async function enterUnified(parent: string): Promise<boolean> {
   const group = parent.endsWith(`/${name}`) ? parent : join(parent, name);
   mkdirSync(group, {recursive: true});
   const directory = openSync(group, constants.O_RDONLY | constants.O_DIRECTORY);
@@ -86,9 +87,12 @@ function enterUnified(parent: string): boolean {
   } finally {
     closeSync(directory);
   }
-  if (group !== parent) writeFileSync(join(group, 'cgroup.procs'), '0');
+  if (group !== parent) await enter(group);
   return true;
 }
+
+/** Not in this thread: the kernel takes 10 to 20 ms for it. */
+const enter = (group: string): Promise<void> => writeFile(join(group, 'cgroup.procs'), '0');
 
 const isDirectory = (path: string) => statSync(path, {throwIfNoEntry: false})?.isDirectory() === true;
 

@@ -57,24 +57,25 @@ interface PreparedRuntime {
   readonly restricted: boolean;
 }
 
-let prepared: PreparedRuntime | undefined;
+let restricted: Promise<boolean> | undefined;
 
-/** What no store is needed for, once for the process. Throws RUNTIME_MISSING. */
-export function prepareRuntime(rootless: boolean, wanted?: OciRuntime): PreparedRuntime {
-  if (prepared !== undefined && (wanted ?? prepared.program) === prepared.program) return prepared;
+/** What no store is needed for, once for the process. Rejects with RUNTIME_MISSING. */
+export async function prepareRuntime(rootless: boolean, wanted?: OciRuntime): Promise<PreparedRuntime> {
   const program = wanted ?? detectRuntime();
   // What is mounted in a user namespace has no devices, and nobody in it may make one.
   const denyDevices = program.kind === 'runc' && !rootless;
-  return (prepared = {program, denyDevices, restricted: rootless || denyDevices || restrictDevices()});
+  if (rootless || denyDevices) return {program, denyDevices, restricted: true};
+  restricted ??= restrictDevices();
+  return {program, denyDevices, restricted: await restricted};
 }
 
 /**
  * Looks for the runtime and makes ready what steps share. Must run in a mount namespace of the executor's own: it changes
- * mounts. Throws RUNTIME_MISSING, UNSUPPORTED.
+ * mounts. Rejects with RUNTIME_MISSING, UNSUPPORTED.
  */
-export function openRuntime(options: RuntimeOptions): StepRuntime {
+export async function openRuntime(options: RuntimeOptions): Promise<StepRuntime> {
   const {workDirectory, rootless} = options;
-  const {program, denyDevices, restricted} = prepareRuntime(rootless, options.program);
+  const {program, denyDevices, restricted} = await prepareRuntime(rootless, options.program);
   const memoryDirectory = join(workDirectory, 'memory');
   mkdirSync(memoryDirectory, {recursive: true, mode: 0o700});
   const flags = mountFlags.noSuid | mountFlags.noDevices;

@@ -26,26 +26,37 @@ export interface PerformTools {
   readonly contents: ContentKeys;
 }
 
-const runtimes = new WeakMap<Store, StepRuntime>();
+interface OpenedRuntime {
+  readonly workDirectory: string;
+  readonly opening: Promise<StepRuntime>;
+  /** When it is open. */
+  runtime: StepRuntime | undefined;
+}
+
+const runtimes = new WeakMap<Store, OpenedRuntime>();
 
 /** Removes what the steps of this process shared. Idempotent. */
 export function closeRuntime(store: Store): void {
-  const runtime = runtimes.get(store);
-  if (runtime === undefined) return;
+  const opened = runtimes.get(store);
+  if (opened === undefined) return;
   runtimes.delete(store);
-  unmountOverlay(runtime.memoryDirectory);
-  moveToTrash(store, runtime.workDirectory);
+  if (opened.runtime !== undefined) unmountOverlay(opened.runtime.memoryDirectory);
+  moveToTrash(store, opened.workDirectory);
 }
 
 /** One runtime for all steps of this process. */
-function runtimeOf({store, place}: PerformTools): StepRuntime {
+function runtimeOf({store, place}: PerformTools): Promise<StepRuntime> {
   const known = runtimes.get(store);
-  if (known !== undefined) return known;
+  if (known !== undefined) return known.opening;
   const workDirectory = temporaryPath(store);
   mkdirSync(workDirectory, {recursive: true, mode: 0o700});
-  const runtime = openRuntime({workDirectory, cacheDirectory: join(store.root, 'filters'), rootless: place.rootless});
-  runtimes.set(store, runtime);
-  return runtime;
+  const cacheDirectory = join(store.root, 'filters');
+  const opening = openRuntime({workDirectory, cacheDirectory, rootless: place.rootless}).then(
+    (runtime) => (opened.runtime = runtime),
+  );
+  const opened: OpenedRuntime = {workDirectory, opening, runtime: undefined};
+  runtimes.set(store, opened);
+  return opening;
 }
 
 /**
@@ -107,7 +118,7 @@ export async function performRun(
   const bindings = [...plan.graph.proxy.flatMap(inBothCases), ...step.env];
   const env = bindings.flatMap(({name, value}) => (value === undefined ? [] : [`${name}=${value}`]));
   return runStep(
-    runtimeOf(tools),
+    await runtimeOf(tools),
     {operation, env, user: step.config.User ?? '', workdir: step.config.WorkingDir ?? '/'},
     {root},
     mounts,

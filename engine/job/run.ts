@@ -1,4 +1,5 @@
 import type {Artifact} from '../artifacts/artifact.js';
+import {prepareDecompress} from '../artifacts/decompress.js';
 import {extractArtifacts, type ExtractRequest, type ExtractSource} from '../artifacts/extract.js';
 import {parseArtifactPattern} from '../artifacts/pattern.js';
 import {artifactSources} from '../artifacts/sources.js';
@@ -46,7 +47,8 @@ export async function runJob(
   }
   const failing = plan.warningsFail ? plan.warnings.filter(isPublished) : [];
   if (failing.length > 0) throw failedChecks({...plan, warnings: failing});
-  const built = await driver.build(plan, request, events, signal).catch(async (error: unknown) => {
+  const told = sources.length === 0 ? events : preparing(events);
+  const built = await driver.build(plan, request, told, signal).catch(async (error: unknown) => {
     throw await explainMissingSource(error, plan, job.context);
   });
   try {
@@ -74,6 +76,23 @@ export async function runJob(
   } finally {
     await built.close();
   }
+}
+
+/** In ms: then a first step is under way. */
+const underway = 50;
+
+/** While the steps run, what the artifacts will need is loaded. */
+function preparing(events: EventSink): EventSink {
+  let begun = false;
+  return {
+    emit(event) {
+      events.emit(event);
+      if (begun || event.type !== 'step-started') return;
+      begun = true;
+      // That it fails is told where it is needed.
+      setTimeout(() => void prepareDecompress().catch(() => undefined), underway).unref();
+    },
+  };
 }
 
 /** Nothing is made, not even the directory, where there is nowhere to look. */

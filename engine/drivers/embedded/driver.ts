@@ -1,6 +1,7 @@
 import {basename, dirname} from 'node:path';
 import type {Writable} from 'node:stream';
 import {BuildError} from '../../base/errors.js';
+import {syscalls} from '../../base/syscalls.js';
 import type {Plan} from '../../plan/plan.js';
 import type {EventSink} from '../../progress/events.js';
 import type {EndpointOptions} from '../../registry/endpoint.js';
@@ -191,6 +192,9 @@ function tidyUp(root: string): void {
 
 const said = (errors: string): string => (errors.trim() === '' ? '' : `: ${errors.trim()}`);
 
+/** In ms: then all that the executor waits for has been sent. */
+const idleSoon = 30;
+
 async function buildInExecutor(
   plan: Plan,
   request: BuildRequest,
@@ -208,6 +212,9 @@ async function buildInExecutor(
   const state = {lost: false};
   const onAbort = (): void => send({type: 'abort'});
   let done = false;
+  // While the executor works: the artifacts are read by this process.
+  const reads = request.keepStages.length > 0 && !rootless;
+  const loading = reads ? setTimeout(() => syscalls(), idleSoon) : undefined;
   try {
     const outcome = await new Promise<BuildOutcome>((resolve, reject) => {
       channel.on('message', (message: FromExecutor) => {
@@ -252,6 +259,7 @@ async function buildInExecutor(
     signal.throwIfAborted();
     throw error;
   } finally {
+    clearTimeout(loading);
     signal.removeEventListener('abort', onAbort);
     const byItself = state.lost;
     const gone = executor.kill();

@@ -12,7 +12,10 @@ export interface EarlyExecutor {
 
 export function startEarly(rootless: boolean): EarlyExecutor {
   const given = new AbortController();
-  const starting = startExecutor(rootless, {first: {type: 'prepare', rootless} satisfies ToExecutor, signal: given.signal});
+  const starting = startExecutor(rootless, {
+    first: {type: 'prepare', rootless} satisfies ToExecutor,
+    signal: given.signal,
+  });
   // Why it did not start is told to who takes it.
   starting.catch(() => undefined);
   let taken = false;

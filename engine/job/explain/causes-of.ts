@@ -12,12 +12,7 @@ import {type EarlierBuilds, explainSteps} from './explain-steps.js';
 const mostRecords = 30;
 
 /** What the history below `root` says of the builds before this one, as `causesOf` takes it. */
-export function pastOf(
-  root: string,
-  job: Job,
-  driver: string,
-  signal: AbortSignal,
-): Promise<EarlierBuilds> {
+export function pastOf(root: string, job: Job, driver: string, signal: AbortSignal): Promise<EarlierBuilds> {
   return earlierBuilds(root, {project: projectOf(job), driver, most: mostRecords}, signal);
 }
 

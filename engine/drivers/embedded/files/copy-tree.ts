@@ -1,4 +1,4 @@
-import {chmodSync, constants, lchownSync, linkSync, mkdirSync, symlinkSync, type BigIntStats} from 'node:fs';
+import {chmodSync, constants, lchownSync, linkSync, lstatSync, mkdirSync, symlinkSync, type BigIntStats} from 'node:fs';
 import {syscalls, type Timestamp} from '../../../base/syscalls.js';
 import {deviceOf, typeOf} from '../../../context/walk.js';
 import {join, parentOf, shown, stepError, decodePath} from './byte-path.js';
@@ -56,6 +56,7 @@ export class TreeCopier {
   #times: {readonly path: string; readonly time: Timestamp}[] = [];
   #above: Above[] = [];
   #count = 0;
+  #last: {readonly path: string; readonly isPlain: boolean} | undefined;
 
   constructor(tree: SourceTree, to: Destination, rules: CopyRules, pool: CopyPool, signal: AbortSignal) {
     this.#tree = tree;
@@ -249,6 +250,16 @@ export class TreeCopier {
     syscalls().setTimes(real, timestampOf(stats.mtimeNs));
   }
 
+  /** Files come a directory at a time: the answer for the last one is kept. */
+  #isPlain(directory: string): boolean {
+    if (this.#last?.path === directory) return this.#last.isPlain;
+    const real = this.#to.real(directory);
+    const isPlain =
+      (lstatSync(real).mode & 0o2000) === 0 && !syscalls().listXattrs(real).includes('system.posix_acl_default');
+    this.#last = {path: directory, isPlain};
+    return isPlain;
+  }
+
   #file(source: string, target: string, stats: BigIntStats): void {
     const time = timestampOf(stats.mtimeNs);
     const job = {
@@ -258,6 +269,7 @@ export class TreeCopier {
       size: Number(stats.size),
       ...this.#attributes(source, stats),
       ...time,
+      plain: this.#isPlain(parentOf(target)),
     };
     if (stats.nlink === 1n) {
       if (this.#rules.reuse?.take(job, target, stats) === true) return;

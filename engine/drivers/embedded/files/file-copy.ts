@@ -77,9 +77,9 @@ function asMade({plain, size, mode, uid, gid}: FileJob): {readonly isOwn: boolea
 }
 
 function currentMask(): number {
-  const {umask} = syscalls();
-  const mask = umask(0o022);
-  umask(mask);
+  const calls = syscalls();
+  const mask = calls.umask(0o022);
+  calls.umask(mask);
   return mask;
 }
 

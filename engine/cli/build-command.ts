@@ -103,7 +103,7 @@ export async function buildCommand(
     else terminal.answer(answer);
     if (record !== undefined && result.built.steps.every(({cached}) => cached)) {
       const {keepOutcome} = await import('./keep-outcome.js');
-      await keepOutcome({began, root, flags, terminal, job: opened, plan, result, record, mode, events, answer});
+      await keepOutcome({began, root, path, flags, terminal, job: opened, plan, result, record, mode, events, answer});
     }
     for (const failure of sent?.delivered.failures ?? []) reportFailure(failure, terminal, signal, redactor);
     return (sent?.delivered.failures.length ?? 0) === 0 ? 0 : 1;

@@ -1,5 +1,5 @@
 import {existsSync, statSync} from 'node:fs';
-import {dirname, resolve} from 'node:path';
+import {basename, dirname, resolve} from 'node:path';
 import {discoverable} from '../compose/discover.js';
 import {fingerprint, type Looked, lookedEntries, lookedRoot} from '../context/fingerprint.js';
 import {isGitUrl} from '../context/source/git-url.js';
@@ -29,6 +29,8 @@ export interface EndedCached {
   /** When the command began: nanoseconds since the epoch. */
   readonly began: bigint;
   readonly root: string;
+  /** The argument of the command. */
+  readonly path: string | undefined;
   readonly flags: BuildFlags;
   readonly terminal: Terminal;
   readonly job: OpenedJob;
@@ -105,7 +107,7 @@ function isPlain({flags, terminal, job, plan, result}: EndedCached): boolean {
     files.every((file) => file === undefined) &&
     !named &&
     flags.deliver !== true &&
-    compose === undefined &&
+    (compose === undefined || compose.missingEnvFiles.length === 0) &&
     context.kind === 'directory' &&
     (settings.dockerfile.kind === 'default' || settings.dockerfile.kind === 'path') &&
     [settings.secrets, settings.ssh, settings.contexts].every(({size}) => size === 0) &&
@@ -124,7 +126,7 @@ function fetches(operation: Plan['graph']['stages'][number]['steps'][number]['op
 }
 
 /** Undefined where it is too much, or a daemon may answer next time although no file changes. */
-async function lookedAt({flags, terminal, job, result}: EndedCached): Promise<Looked | undefined> {
+async function lookedAt({flags, path, terminal, job, result}: EndedCached): Promise<Looked | undefined> {
   const {settings, context} = job;
   const directory = resolve(settings.directory, settings.context);
   const {dockerfile} = settings;
@@ -140,12 +142,18 @@ async function lookedAt({flags, terminal, job, result}: EndedCached): Promise<Lo
   if (daemon === undefined) return undefined;
   const entries = lookedEntries(lookedRoot(context.root), context.rules, mostEntries);
   if (entries === undefined) return undefined;
+  const place = resolve(terminal.directory, path ?? '.');
+  const found = discoverable(place);
+  // Files of which no service is built say what else they read to nobody.
+  const passed = job.compose === undefined && flags.compose !== false && flags.file === undefined;
+  if (passed && found.some((file) => /compose/.test(basename(file)) && existsSync(file))) return undefined;
+  const discovered = [...found, ...(job.compose?.looked ?? [])];
   const artifacts = resolve(settings.directory, settings.artifactsDirectory);
   return {
     root: lookedRoot(context.root),
     entries,
     files: [
-      ...[...discoverable(directory), ...policyFiles(directory), resolve(directory, '.dockerignore')],
+      ...[...discovered, ...policyFiles(directory), resolve(directory, '.dockerignore')],
       ...named.flatMap((path) => [dirname(path), path, `${path}.dockerignore`]),
       ...result.artifacts.map(({path}) => resolve(settings.directory, path)),
       ...daemon,

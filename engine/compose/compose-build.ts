@@ -53,6 +53,8 @@ export interface ComposeWarning {
 
 /** Settings of a build as a service of a Compose project has them. */
 export interface ComposeBuild {
+  /** Absolute paths of all that was read, or looked for: as long as nothing changes there, this is what they say. */
+  readonly looked: readonly string[];
   /** Absolute; later ones went over earlier ones. */
   readonly files: readonly string[];
   /** Absolute. */

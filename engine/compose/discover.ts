@@ -1,7 +1,7 @@
 import {stat} from 'node:fs/promises';
 import {dirname, isAbsolute, join, resolve} from 'node:path';
 import {BuildError, hasErrno} from '../base/errors.js';
-import {addDefaultEnvFile, labelOf, type Variables, variablesOf} from './environment.js';
+import {addDefaultEnvFile, labelOf, type Look, type Variables, variablesOf} from './environment.js';
 import type {Lookup} from './substitute.js';
 
 /** In the order of Compose, which says `.yml` before `.yaml` for the old name only. */
@@ -14,7 +14,10 @@ const overrideNames = [
 /** Everything that `discover` looks for below the directory where it finds no Compose file. */
 export function discoverable(directory: string): readonly string[] {
   const places = [directory, join(directory, 'docker')];
-  return places.flatMap((place) => [place, ...[...fileNames, '.env'].map((name) => join(place, name))]);
+  return places.flatMap((place) => [
+    place,
+    ...[...fileNames, ...overrideNames, '.env'].map((name) => join(place, name)),
+  ]);
 }
 
 export interface DiscoverOptions {
@@ -25,6 +28,7 @@ export interface DiscoverOptions {
   readonly environment: ReadonlyMap<string, string>;
   readonly unset: Lookup['unset'];
   readonly warn: (message: string) => void;
+  readonly look: Look;
 }
 
 export interface Discovered {
@@ -58,7 +62,7 @@ export async function discover(options: DiscoverOptions, signal: AbortSignal): P
   for (const candidate of [directory, join(directory, 'docker')]) {
     const found = await discoverIn(candidate, shell, options, signal);
     if (found === undefined) continue;
-    if (await isFile(found[0] ?? '')) return assemble(found, candidate, shell, options, signal);
+    if (await isFile(found[0] ?? '', options.look)) return assemble(found, candidate, shell, options, signal);
     missing ??= found;
   }
   if (missing === undefined) return undefined;
@@ -71,16 +75,16 @@ async function discoverIn(
   options: DiscoverOptions,
   signal: AbortSignal,
 ): Promise<readonly string[] | undefined> {
-  const settings = {labels: options.directory, unset: () => undefined};
+  const settings = {labels: options.directory, unset: () => undefined, look: options.look};
   const variables = await addDefaultEnvFile(shell, directory, settings, signal);
   const named = variables.get('COMPOSE_FILE')?.value ?? '';
   if (named !== '') {
     const separator = variables.get('COMPOSE_PATH_SEPARATOR')?.value ?? '';
     return named.split(separator === '' ? ':' : separator).map((file) => resolve(directory, file));
   }
-  const [file, ...others] = await existing(directory, fileNames);
+  const [file, ...others] = await existing(directory, fileNames, options.look);
   if (file === undefined) return undefined;
-  const [override, ...otherOverrides] = await existing(directory, overrideNames);
+  const [override, ...otherOverrides] = await existing(directory, overrideNames, options.look);
   for (const unused of [...others, ...otherOverrides]) {
     const used = others.includes(unused) ? file : (override ?? file);
     options.warn(
@@ -98,10 +102,11 @@ async function assemble(
   signal: AbortSignal,
 ): Promise<Discovered> {
   for (const file of files) {
-    if (!(await isFile(file))) throw notFound(file, options.directory, 'Check --compose and COMPOSE_FILE.');
+    if (!(await isFile(file, options.look)))
+      throw notFound(file, options.directory, 'Check --compose and COMPOSE_FILE.');
   }
   const projectDirectory = dirname(files[0] ?? directory);
-  const settings = {labels: options.directory, unset: options.unset};
+  const settings = {labels: options.directory, unset: options.unset, look: options.look};
   let variables = await addDefaultEnvFile(shell, directory, settings, signal);
   // The `.env` beside the first file counts too, after that of the working directory.
   if (projectDirectory !== directory && !variables.has('COMPOSE_ENV_FILES')) {
@@ -110,14 +115,15 @@ async function assemble(
   return {files, projectDirectory, variables};
 }
 
-async function existing(directory: string, names: readonly string[]): Promise<readonly string[]> {
+async function existing(directory: string, names: readonly string[], look: Look): Promise<readonly string[]> {
   const paths = names.map((name) => join(directory, name));
-  const present = await Promise.all(paths.map(isFile));
+  const present = await Promise.all(paths.map((path) => isFile(path, look)));
   return paths.filter((_, index) => present[index]);
 }
 
-async function isFile(path: string): Promise<boolean> {
+async function isFile(path: string, look: Look): Promise<boolean> {
   if (!isAbsolute(path)) return false;
+  look(path);
   try {
     return (await stat(path)).isFile();
   } catch (error) {

@@ -28,6 +28,9 @@ export function labelOf(path: string, directory: string): string {
   return inside === '' || inside.startsWith('..') ? path : inside;
 }
 
+/** Told every path that is read or looked for: what is found there decides the result. */
+export type Look = (path: string) => void;
+
 /**
  * The variables with those of `.env` files added, in order: a later file wins over an earlier one, what is already set
  * wins over all. Rejects where a file is broken, or where `required` and absent.
@@ -35,11 +38,17 @@ export function labelOf(path: string, directory: string): string {
 export async function addEnvFiles(
   variables: Variables,
   paths: readonly string[],
-  options: {readonly directory: string; readonly required: boolean; readonly unset: Lookup['unset']},
+  options: {
+    readonly directory: string;
+    readonly required: boolean;
+    readonly unset: Lookup['unset'];
+    readonly look: Look;
+  },
   signal: AbortSignal,
 ): Promise<Variables> {
   let found: ReadonlyMap<string, string> = new Map();
   for (const path of paths) {
+    options.look(path);
     const text = await readBounded(path, mostBytes, 'COMPOSE_INVALID', signal);
     const label = labelOf(path, options.directory);
     if (text === undefined) {
@@ -58,7 +67,7 @@ export async function addEnvFiles(
 export async function addDefaultEnvFile(
   variables: Variables,
   directory: string,
-  options: {readonly labels: string; readonly unset: Lookup['unset']},
+  options: {readonly labels: string; readonly unset: Lookup['unset']; readonly look: Look},
   signal: AbortSignal,
 ): Promise<Variables> {
   const disabled = variables.get('COMPOSE_DISABLE_ENV_FILE')?.value ?? '';
@@ -66,8 +75,14 @@ export async function addDefaultEnvFile(
   const named = variables.get('COMPOSE_ENV_FILES');
   const listed = named?.origin === 'environment' && named.value !== '' ? named.value.split(',') : undefined;
   const paths = (listed ?? ['.env']).map((path) => resolve(directory, path.trim()));
+  for (const path of paths) options.look(path);
   if (listed === undefined && (await isDirectory(paths[0] ?? ''))) return variables;
-  const settings = {directory: options.labels, required: listed !== undefined, unset: options.unset};
+  const settings = {
+    directory: options.labels,
+    required: listed !== undefined,
+    unset: options.unset,
+    look: options.look,
+  };
   return addEnvFiles(variables, paths, settings, signal);
 }
 

@@ -5,7 +5,7 @@ import {BuildError, hasErrno} from '../base/errors.js';
 import {wrong} from './canonical.js';
 import type {ComposeBuild, ComposeEnvFile, ComposeWarning, MissingEnvFile} from './compose-build.js';
 import {discover} from './discover.js';
-import {labelOf, type Variables} from './environment.js';
+import {labelOf, type Look, type Variables} from './environment.js';
 import {createModelLoader} from './load-model.js';
 import {field, type MapNode} from './node.js';
 import {readBuild} from './read-build.js';
@@ -39,11 +39,13 @@ export async function loadCompose(options: ComposeOptions, signal: AbortSignal):
   };
   const unset = (name: string, at?: Position): void =>
     warn(`the variable ${name} is not set; it stands for nothing`, at);
-  const found = await discover({...options, files: options.files, directory, unset, warn}, signal);
+  const looked = new Set<string>();
+  const look: Look = (path) => void looked.add(path);
+  const found = await discover({...options, files: options.files, directory, unset, warn, look}, signal);
   if (found === undefined) return undefined;
 
   const {files, projectDirectory} = found;
-  const loader = createModelLoader({labels: directory, unset}, signal);
+  const loader = createModelLoader({labels: directory, unset, look}, signal);
   const declared = await loader.declaredName(files, projectDirectory, found.variables);
   const projectName = nameOf(found.variables, declared, projectDirectory);
   const variables: Variables = new Map([
@@ -68,7 +70,8 @@ export async function loadCompose(options: ComposeOptions, signal: AbortSignal):
     service,
     ...readBuild(model, node, service, variables, projectDirectory),
     envFiles,
-    missingEnvFiles: await findMissing(envFiles, projectDirectory),
+    missingEnvFiles: await findMissing(envFiles, projectDirectory, look),
+    looked: [...looked],
     warnings: [...warnings.values()],
   };
 }
@@ -110,11 +113,14 @@ function readEnvFiles(service: MapNode, where: string): readonly ComposeEnvFile[
 async function findMissing(
   envFiles: readonly ComposeEnvFile[],
   projectDirectory: string,
+  look: Look,
 ): Promise<readonly MissingEnvFile[]> {
   const missing: MissingEnvFile[] = [];
   for (const {path} of envFiles) {
+    look(path);
     if (await exists(path)) continue;
     const own = `${path}.default`;
+    for (const other of [own, dirname(path), projectDirectory]) look(other);
     const from = (await isFile(own))
       ? own
       : ((await onlyDefault(dirname(path))) ?? (await onlyDefault(projectDirectory)));

@@ -4,7 +4,7 @@ import {BuildError} from '../base/errors.js';
 import {didYouMean} from '../base/nearest.js';
 import {readBounded} from '../base/read-bounded.js';
 import {canonicalModel, wrong} from './canonical.js';
-import {addEnvFiles, labelOf, type Variables} from './environment.js';
+import {addEnvFiles, labelOf, type Look, type Variables} from './environment.js';
 import {interpolate, type OnUnset} from './interpolate.js';
 import {mergeModels, mergeServices} from './merge.js';
 import {type ComposeNode, field, type MapEntry, type MapNode, mapNode, sameNode} from './node.js';
@@ -18,6 +18,7 @@ export interface ModelOptions {
   /** Absolute: what messages name files relative to. */
   readonly labels: string;
   readonly unset: OnUnset;
+  readonly look: Look;
 }
 
 interface Scope {
@@ -51,6 +52,7 @@ export function createModelLoader(options: ModelOptions, signal: AbortSignal): M
     const label = labelOf(path, options.labels);
     if (++read > mostFiles)
       throw new BuildError('COMPOSE_INVALID', `more than ${mostFiles} Compose files`, {file: label});
+    options.look(path);
     const text = await readBounded(path, mostBytes, 'COMPOSE_INVALID', signal);
     if (text === undefined) {
       if (from !== undefined) throw errorAt('COMPOSE_NOT_FOUND', `there is no file ${label}`, from);
@@ -97,8 +99,15 @@ export function createModelLoader(options: ModelOptions, signal: AbortSignal): M
       const envFiles = textsOf(field(item, 'env_file'), 'include.env_file', item);
       const variables = await addEnvFiles(
         scope.variables,
-        envFiles.length === 0 ? await defaultEnv(directory) : envFiles.map(({text}) => resolve(scope.directory, text)),
-        {directory: options.labels, required: envFiles.length > 0, unset: (name) => options.unset(name, item.at)},
+        envFiles.length === 0
+          ? await defaultEnv(directory, options.look)
+          : envFiles.map(({text}) => resolve(scope.directory, text)),
+        {
+          directory: options.labels,
+          required: envFiles.length > 0,
+          unset: (name) => options.unset(name, item.at),
+          look: options.look,
+        },
         signal,
       );
       const imported = await load(files, {directory, variables, included: chain}, first.at);
@@ -189,8 +198,9 @@ export function createModelLoader(options: ModelOptions, signal: AbortSignal): M
   return {declaredName, load: (files, directory, variables) => load(files, {directory, variables, included: []})};
 }
 
-async function defaultEnv(directory: string): Promise<readonly string[]> {
+async function defaultEnv(directory: string, look: Look): Promise<readonly string[]> {
   const path = join(directory, '.env');
+  look(path);
   const present = await stat(path).then(
     (found) => found.isFile(),
     () => false,

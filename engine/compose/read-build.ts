@@ -26,7 +26,7 @@ import {errorAt, linesOf} from './source.js';
 /** The part of ComposeBuild that stands in `build`, `image` and `platform`. */
 export type BuildSettings = Omit<
   ComposeBuild,
-  'files' | 'projectDirectory' | 'projectName' | 'service' | 'envFiles' | 'missingEnvFiles' | 'warnings'
+  'files' | 'projectDirectory' | 'projectName' | 'service' | 'envFiles' | 'missingEnvFiles' | 'warnings' | 'looked'
 >;
 
 /**

@@ -93,6 +93,50 @@ type Change = (here: Place, t: ExecutionContext) => void | Promise<void>;
 
 const outcomes = ({store}: Place) => readdirSync(join(store, 'outcomes')).map((name) => join(store, 'outcomes', name));
 
+/** The settings come from a Compose service, whose files read others. */
+const composeFiles: Readonly<Record<string, string>> = {
+  'compose.yaml': `include: [more/included.yaml]
+services:
+  web:
+    extends: {file: more/base.yaml, service: base}
+    image: app
+    env_file: ['\${WHICH:-one}.env']
+    build: {context: ., dockerfile: Dockerfile, args: {V: '\${VALUE:-1}'}}
+`,
+  'more/included.yaml': 'services: {other: {image: other}}\n',
+  'more/base.yaml': 'services: {base: {build: {labels: {from: base}}}}\n',
+  '.env': 'VALUE=2\n',
+  'one.env': 'A=1\n',
+  // Not the build's: what Compose reads is looked at by itself.
+  '.dockerignore': 'ignored\n!ignored/*.yes\n*.yaml\n*.env\n.env\nmore\ncompose*\n',
+};
+
+const composeChanges: readonly (readonly [what: string, change: Change])[] = [
+  ['the Compose file', ({at}) => appendFileSync(at('compose.yaml'), '# more\n')],
+  ['an override', ({put}) => put('compose.override.yaml', 'services: {web: {build: {args: {V: 3}}}}\n')],
+  ['a file that it includes', ({at}) => appendFileSync(at('more/included.yaml'), '# more\n')],
+  ['a file that a service extends', ({at}) => appendFileSync(at('more/base.yaml'), '# more\n')],
+  ['the variables', ({put}) => put('.env', 'VALUE=3\n')],
+  ['an env file that is gone', ({at}) => rmSync(at('one.env'))],
+  ['a file of the context', ({put}) => put('out.txt', 'two\n')],
+];
+
+for (const [what, change] of composeChanges) {
+  test(`what was kept of a Compose service does not answer after a change of ${what}`, async (t) => {
+    const plain = await place(t);
+    if (plain === undefined) return;
+    for (const [path, text] of Object.entries(composeFiles)) plain.put(path, text);
+    const flags = ['--driver', 'embedded', '--artifact', '*.txt', '--artifacts-dir', 'taken', '--progress', 'plain'];
+    const here: Place = {...plain, build: (...more) => plain.cli(['build', 'context', ...flags, ...more])};
+    const before = await settled(t, here);
+    t.regex(before.stderr, /settings of service web/);
+    await change(here, t);
+    const after = await here.build();
+    t.false(after.replayed);
+    t.is(after.status, 0, after.stderr);
+  });
+}
+
 /** Each is noticed at once; `same`: the image is the same as before. */
 const changes: readonly (readonly [what: string, change: Change, image: 'same' | 'other' | 'fails'])[] = [
   ['a file with other content of the same size', ({put}) => put('out.txt', 'two\n'), 'other'],

@@ -1,5 +1,6 @@
-import {chmodSync, lchownSync, lstatSync, mkdirSync} from 'node:fs';
+import {chmodSync, lchownSync, lstatSync} from 'node:fs';
 import {join} from 'node:path';
+import {makeDirectories} from '../base/make-directories.js';
 import {BuildError} from '../base/errors.js';
 import {errnoOf, mountFlags, syscalls, unmountFlags} from '../base/syscalls.js';
 
@@ -82,7 +83,7 @@ function mountByString(mount: OverlayMount, stack: readonly string[], cause: unk
 
 function stubDirectory(lower: string): string {
   const stub = join(lower, '..', 'empty');
-  mkdirSync(stub, {recursive: true, mode: 0o755});
+  makeDirectories(stub, 0o755);
   return stub;
 }
 

@@ -1,6 +1,7 @@
 import {createHash} from 'node:crypto';
-import {mkdirSync, statSync} from 'node:fs';
+import {statSync} from 'node:fs';
 import {join} from 'node:path';
+import {makeDirectories} from '../base/make-directories.js';
 import {attempt, parseVersioned, readSmall, writeWhole} from './files.js';
 import {claim} from './leases.js';
 import {touch} from './records.js';
@@ -25,8 +26,8 @@ export function openCache(store: Store, id: string): Cache {
   const path = join(directoryOf(store, 'caches'), name);
   const directory = join(path, 'fs');
   attempt('cannot make a cache directory', path, () => {
-    mkdirSync(path, {recursive: true, mode: 0o700});
-    mkdirSync(directory, {recursive: true});
+    makeDirectories(path, 0o700);
+    makeDirectories(directory);
   });
   const state = join(path, stateFile);
   const found = statSync(state, {throwIfNoEntry: false});

@@ -1,8 +1,5 @@
-import {BuildError} from '../../../base/errors.js';
-import {createHasher} from '../../../oci/digest.js';
 import {layerCompression} from '../../../oci/media-types.js';
 import type {EventSink} from '../../../progress/events.js';
-import {applyLayer} from '../../../snapshot/apply.js';
 import {decompress} from '../../../snapshot/decompress.js';
 import {adoptRoot} from '../../../snapshot/overlay.js';
 import {claimBlob, readBlob, writeBlob} from '../../../store/blobs.js';
@@ -17,6 +14,7 @@ import {
 } from '../../../store/snapshots.js';
 import type {LayerRecord, StepRecord} from '../../../store/step-record.js';
 import type {Store} from '../../../store/store.js';
+import {applyVerified} from '../apply-verified.js';
 import {layerVariant} from '../layer-blobs.js';
 import {generation} from '../solve/lookup.js';
 import type {Result, StepJob} from '../solve/solver.js';
@@ -99,24 +97,9 @@ async function unpack(
   directory: string,
   below: readonly string[],
 ): Promise<number> {
-  const lowers = [...below].reverse().map((id) => snapshotFs(store, id));
-  if (lowers[0] !== undefined) adoptRoot(directory, lowers[0]);
-  const hasher = createHasher();
+  const [top] = below.slice(-1);
+  if (top !== undefined) adoptRoot(directory, snapshotFs(store, top));
   const tar = decompress(readBlob(store, layer.digest), layerCompression(layer.mediaType) ?? 'none', signal);
-  const prefix = rootless ? ('user.overlay.' as const) : ('trusted.overlay.' as const);
-  await applyLayer(hashed(tar, hasher), {directory, lowers, prefix, unprivileged: rootless}, signal);
-  if (hasher.digest() !== layer.diffId) {
-    throw new BuildError('DIGEST_MISMATCH', `the layer ${layer.digest} holds something else than the cache says`);
-  }
-  return hasher.size;
-}
-
-async function* hashed(
-  source: AsyncIterable<Uint8Array>,
-  hasher: {update(chunk: Uint8Array): void},
-): AsyncGenerator<Uint8Array> {
-  for await (const chunk of source) {
-    hasher.update(chunk);
-    yield chunk;
-  }
+  const mismatch = `the layer ${layer.digest} holds something else than the cache says`;
+  return applyVerified(store, tar, {rootless, diffId: layer.diffId, directory, below, mismatch}, signal);
 }

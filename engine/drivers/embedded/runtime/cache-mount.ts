@@ -3,6 +3,7 @@ import {createHash} from 'node:crypto';
 import {chmodSync, chownSync, closeSync, existsSync, mkdirSync, openSync, rmSync} from 'node:fs';
 import {join} from 'node:path';
 import {setTimeout as sleep} from 'node:timers/promises';
+import {makeDirectories} from '../../../base/make-directories.js';
 import {BuildError} from '../../../base/errors.js';
 import {errnoOf, syscalls} from '../../../base/syscalls.js';
 import {hostPathInRoot} from '../../../snapshot/in-root.js';
@@ -48,7 +49,7 @@ export async function openCache(mount: CacheMount, signal: AbortSignal): Promise
 
 /** The locked descriptor of a place, or undefined where another holds it. */
 function hold(place: string, kind: 'shared' | 'exclusive'): number | undefined {
-  mkdirSync(place, {recursive: true, mode: 0o700});
+  makeDirectories(place, 0o700);
   const descriptor = openSync(join(place, 'lock'), 'a', 0o600);
   try {
     if (syscalls().lock(descriptor, kind, false)) return descriptor;

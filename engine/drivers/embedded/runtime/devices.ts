@@ -12,6 +12,7 @@ import {
 } from 'node:fs';
 import {writeFile} from 'node:fs/promises';
 import {join} from 'node:path';
+import {makeDirectories} from '../../../base/make-directories.js';
 import {BuildError, hasErrno} from '../../../base/errors.js';
 import {syscalls} from '../../../base/syscalls.js';
 
@@ -79,7 +80,7 @@ async function enterOld(parent: string): Promise<boolean> {
 
 async function enterUnified(parent: string): Promise<boolean> {
   const group = parent.endsWith(`/${name}`) ? parent : join(parent, name);
-  mkdirSync(group, {recursive: true});
+  makeDirectories(group);
   const directory = openSync(group, constants.O_RDONLY | constants.O_DIRECTORY);
   try {
     // Takes the place of the same program of an earlier build.

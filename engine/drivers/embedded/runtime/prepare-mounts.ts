@@ -1,5 +1,6 @@
 import {chmodSync, chownSync, mkdirSync, rmSync, type Stats, statSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
+import {makeDirectories} from '../../../base/make-directories.js';
 import {BuildError, hasErrno, quote} from '../../../base/errors.js';
 import {syscalls, unmountFlags} from '../../../base/syscalls.js';
 import {hostPathInRoot} from '../../../snapshot/in-root.js';
@@ -43,7 +44,7 @@ export async function prepareMounts(
     for (const directory of [place.scratch, place.memory]) rmSync(directory, {recursive: true, force: true});
   });
   const memory = (): string => {
-    mkdirSync(place.memory, {recursive: true, mode: 0o755});
+    makeDirectories(place.memory, 0o755);
     return place.memory;
   };
   const mounts: SpecMount[] = [];
@@ -125,7 +126,7 @@ function discardedWrites(root: string, scratch: string, rootless: boolean, relea
     string,
     string,
   ];
-  for (const directory of [upper, work, merged]) mkdirSync(directory, {recursive: true});
+  for (const directory of [upper, work, merged]) makeDirectories(directory);
   const {mode, uid, gid} = statSync(root);
   chownSync(upper, uid, gid);
   chmodSync(upper, mode & 0o7777);

@@ -1,5 +1,6 @@
-import {mkdirSync, readFileSync, rmSync, statSync, writeFileSync} from 'node:fs';
+import {readFileSync, rmSync, statSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
+import {makeDirectories} from '../../../base/make-directories.js';
 import {BuildError, quote} from '../../../base/errors.js';
 import {mountFlags, syscalls} from '../../../base/syscalls.js';
 import type {Operation} from '../../../stages/graph.js';
@@ -114,7 +115,7 @@ async function runIn(
   const own = operation.network === 'default' ? options.network : operation.network;
   const network = own === 'none' ? 'none' : 'host';
   const bundle = join(runtime.memoryDirectory, String(slot));
-  mkdirSync(bundle, {recursive: true});
+  makeDirectories(bundle);
   const scratch = join(runtime.workDirectory, `scratch-${slot}`);
   const memory = join(bundle, 'mounts');
   const user = resolveUserIn(root, step.user);
@@ -178,7 +179,7 @@ async function runIn(
 function makeSystemDirectories(root: string): void {
   for (const path of ['/proc', '/dev', '/sys']) {
     const inside = hostPathInRoot(root, path);
-    if (statSync(inside, {throwIfNoEntry: false}) === undefined) mkdirSync(inside, {recursive: true, mode: 0o755});
+    if (statSync(inside, {throwIfNoEntry: false}) === undefined) makeDirectories(inside, 0o755);
   }
 }
 

@@ -1,5 +1,6 @@
 import {mkdirSync, readFileSync} from 'node:fs';
 import {join} from 'node:path';
+import {makeDirectories} from '../../../base/make-directories.js';
 import {BuildError} from '../../../base/errors.js';
 import {mountFlags, syscalls} from '../../../base/syscalls.js';
 import {defaultCapabilities, heldCapabilities} from './capabilities.js';
@@ -77,7 +78,7 @@ export async function openRuntime(options: RuntimeOptions): Promise<StepRuntime>
   const {workDirectory, rootless} = options;
   const {program, denyDevices, restricted} = await prepareRuntime(rootless, options.program);
   const memoryDirectory = join(workDirectory, 'memory');
-  mkdirSync(memoryDirectory, {recursive: true, mode: 0o700});
+  makeDirectories(memoryDirectory, 0o700);
   const flags = mountFlags.noSuid | mountFlags.noDevices;
   syscalls().mount('tmpfs', memoryDirectory, 'tmpfs', flags, 'mode=0700');
   const stateDirectory = join(memoryDirectory, 'state');

@@ -1,16 +1,16 @@
 import {BuildError, messageOf} from '../../../base/errors.js';
-import {createHasher, type Digest} from '../../../oci/digest.js';
+import type {Digest} from '../../../oci/digest.js';
 import {layerCompression} from '../../../oci/media-types.js';
 import {layersKey} from '../../../plan/cache-key.js';
 import type {EventSink} from '../../../progress/events.js';
-import {applyLayer} from '../../../snapshot/apply.js';
 import {decompress} from '../../../snapshot/decompress.js';
 import type {Source} from '../../../stages/graph.js';
 import {chainIdOf, readChain, writeChain} from '../../../store/layers.js';
 import {withLock} from '../../../store/locks.js';
-import {completeSnapshot, discardSnapshot, newSnapshot, snapshotChain, snapshotFs} from '../../../store/snapshots.js';
+import {completeSnapshot, discardSnapshot, newSnapshot, snapshotChain} from '../../../store/snapshots.js';
 import type {Store} from '../../../store/store.js';
 import type {ImageLayer, ResolvedImage} from '../images/image-source.js';
+import {applyVerified} from '../apply-verified.js';
 import {NotCached} from './not-cached.js';
 import {sourceId} from './solver.js';
 import {type BaseLayer, emptyTree, type Tree} from './tree.js';
@@ -122,27 +122,16 @@ async function applyInto(
   if (compression === undefined) {
     throw new BuildError('OCI_INVALID', `a layer of ${image.reference} is ${layer.mediaType}, which nobody can unpack`);
   }
-  const lowers = below === undefined ? [] : [...(snapshotChain(store, below) ?? [])].reverse();
-  const hasher = createHasher();
-  const tar = hashed(decompress(image.open(layer, signal), compression, signal), hasher);
-  const options = {
-    directory,
-    lowers: lowers.map((id) => snapshotFs(store, id)),
-    prefix: rootless ? ('user.overlay.' as const) : ('trusted.overlay.' as const),
-    unprivileged: rootless,
-  };
-  await applyLayer(tar, options, signal);
-  if (hasher.digest() !== layer.diffId) {
-    throw new BuildError('DIGEST_MISMATCH', `a layer of ${image.reference} is not what the image's config says`);
-  }
-}
-
-async function* hashed(
-  source: AsyncIterable<Uint8Array>,
-  hasher: {update(chunk: Uint8Array): void},
-): AsyncGenerator<Uint8Array> {
-  for await (const chunk of source) {
-    hasher.update(chunk);
-    yield chunk;
-  }
+  await applyVerified(
+    store,
+    decompress(image.open(layer, signal), compression, signal),
+    {
+      rootless,
+      diffId: layer.diffId,
+      directory,
+      below: below === undefined ? [] : (snapshotChain(store, below) ?? []),
+      mismatch: `a layer of ${image.reference} is not what the image's config says`,
+    },
+    signal,
+  );
 }

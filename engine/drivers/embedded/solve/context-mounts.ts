@@ -1,5 +1,6 @@
-import {mkdirSync, rmSync} from 'node:fs';
+import {rmSync} from 'node:fs';
 import {join} from 'node:path';
+import {makeDirectories} from '../../../base/make-directories.js';
 import type {BuildContext} from '../../../context/context.js';
 import type {Store} from '../../../store/store.js';
 import {temporaryPath} from '../../../store/store.js';
@@ -29,7 +30,7 @@ export function createContextMounts(store: Store): ContextMounts {
   async function copy(context: BuildContext, source: string, signal: AbortSignal): Promise<MountedContext> {
     const root = temporaryPath(store);
     roots.push(root);
-    mkdirSync(join(root, 'root'), {recursive: true, mode: 0o755});
+    makeDirectories(join(root, 'root'), 0o755);
     const {runFileStep} = await import('../files/step.js');
     const target = join(root, 'root');
     const options = {source: {kind: 'context', context}, root: target, empty: true, user: '', time: undefined} as const;

@@ -1,5 +1,5 @@
-import {mkdirSync} from 'node:fs';
 import {join} from 'node:path';
+import {makeDirectories} from '../../../base/make-directories.js';
 import type {Plan} from '../../../plan/plan.js';
 import type {Operation, Source} from '../../../stages/graph.js';
 import {unmountOverlay} from '../../../snapshot/overlay.js';
@@ -49,7 +49,7 @@ function runtimeOf({store, place}: PerformTools): Promise<StepRuntime> {
   const known = runtimes.get(store);
   if (known !== undefined) return known.opening;
   const workDirectory = temporaryPath(store);
-  mkdirSync(workDirectory, {recursive: true, mode: 0o700});
+  makeDirectories(workDirectory, 0o700);
   const cacheDirectory = join(store.root, 'filters');
   const opening = openRuntime({workDirectory, cacheDirectory, rootless: place.rootless}).then(
     (runtime) => (opened.runtime = runtime),

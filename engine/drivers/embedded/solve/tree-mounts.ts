@@ -1,5 +1,6 @@
-import {mkdirSync, rmdirSync} from 'node:fs';
+import {rmdirSync} from 'node:fs';
 import {join} from 'node:path';
+import {makeDirectories} from '../../../base/make-directories.js';
 import {mountOverlay, unmountOverlay} from '../../../snapshot/overlay.js';
 import {snapshotFs} from '../../../store/snapshots.js';
 import {newMountPoint, type Store} from '../../../store/store.js';
@@ -24,7 +25,7 @@ export function createTreeMounts(store: Store, rootless: boolean): TreeMounts {
   function lowers(chain: readonly string[]): readonly string[] {
     if (chain.length > 0) return [...chain].reverse().map((id) => snapshotFs(store, id));
     const empty = join(store.root, 'empty');
-    mkdirSync(empty, {recursive: true, mode: 0o755});
+    makeDirectories(empty, 0o755);
     return [empty];
   }
 

@@ -1,7 +1,8 @@
 import {createHash, randomBytes} from 'node:crypto';
-import {closeSync, mkdirSync, openSync, readFileSync, renameSync, rmSync} from 'node:fs';
+import {closeSync, openSync, readFileSync, renameSync, rmSync} from 'node:fs';
 import {createRequire} from 'node:module';
 import {join} from 'node:path';
+import {makeDirectories} from '../../../../base/make-directories.js';
 import {hasErrno} from '../../../../base/errors.js';
 import {type Architecture, type ArgumentTest, defaultErrno, rulesFor, type SyscallRule} from './profile.js';
 
@@ -47,7 +48,7 @@ export function compiledFilter(
   } catch (error) {
     if (!hasErrno(error, 'ENOENT')) throw error;
   }
-  mkdirSync(cacheDirectory, {recursive: true});
+  makeDirectories(cacheDirectory);
   const beside = `${path}.${process.pid}.${randomBytes(4).toString('hex')}`;
   try {
     if (!compileTo(beside, architecture, rules)) return undefined;

@@ -1,9 +1,11 @@
 import {BuildError} from '../base/errors.js';
 import {createImageSource, type SourceOptions} from '../drivers/embedded/images/open-source.js';
-import {snapshotLayer, stepTar} from '../drivers/embedded/step-layers.js';
+import {layerAsUser} from '../drivers/embedded/read-tree-as-user.js';
+import {snapshotLayer, stepDiffOptions} from '../drivers/embedded/step-layers.js';
 import {type Digest, hexOf} from '../oci/digest.js';
 import type {Platform} from '../oci/platform.js';
 import {familiarName, formatReference, parseReference, withDefaultTag} from '../oci/reference.js';
+import {layerTar} from '../snapshot/diff.js';
 import {hasBlob} from '../store/blobs.js';
 import {chainIdOf, readChain} from '../store/layers.js';
 import {closeStore, openStore} from '../store/open.js';
@@ -98,13 +100,19 @@ async function opened(
     const own = found.layers[index];
     const snapshot = own === undefined || hasBlob(store, own.digest) ? undefined : readChain(store, chainId);
     // Layers that steps made are compressed only when an output wants them: until then there are the files.
-    return snapshot === undefined ? layer : {...layer, open: () => layerOf(store, snapshot, rootless)};
+    return snapshot === undefined ? layer : {...layer, open: () => layerOf(store, snapshot, rootless, signal)};
   });
   return {...plain, layers};
 }
 
-async function* layerOf(store: Store, snapshot: string, rootless: boolean): AsyncGenerator<Uint8Array> {
+async function* layerOf(
+  store: Store,
+  snapshot: string,
+  rootless: boolean,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array> {
   const layer = snapshotLayer(store, snapshot);
   if (layer === undefined) throw new BuildError('NOT_FOUND', 'the files of a layer are no longer in the store');
-  for (const chunk of await stepTar(store, layer, {rootless, clamp: undefined, readable: true})) yield chunk;
+  const diff = await stepDiffOptions(store, layer, {rootless, clamp: undefined, readable: true});
+  yield* rootless ? layerAsUser(diff, signal) : layerTar(diff);
 }

@@ -58,7 +58,7 @@ test('what save writes keeps its bytes through load, whatever the form, and is a
   t.is(`sha256:${sha256(inspected.stdout)}`, images[0]?.digest ?? '');
 });
 
-test('an ordinary user saves an image whose files are closed to that user', async (t) => {
+test('an ordinary user saves and compares images whose files are closed to that user', async (t) => {
   const user = 'build-image-test';
   const there = existsSync('/etc/subuid') && readFileSync('/etc/subuid', 'utf8').includes(`${user}:`);
   const may = process.getuid?.() === 0 && there && existsSync('/usr/bin/newuidmap');
@@ -76,6 +76,16 @@ test('an ordinary user saves an image whose files are closed to that user', asyn
     t.is(run.status, 0, run.stderr);
   }
   t.deepEqual(readFileSync(join(root, 'two.tar')), readFileSync(join(root, 'one.tar')));
+
+  writeFileSync(join(root, 'app/file'), 'other content');
+  t.is((await cli([...build, '-t', 'app:2', 'app'], {prefix})).status, 0);
+  const compared = await cli(['diff', '--json', 'app:1', 'app:2'], {prefix});
+  t.is(compared.status, 0, compared.stderr);
+  const {image} = JSON.parse(compared.stdout) as {image: {files: readonly {path: string}[]}};
+  t.deepEqual(
+    image.files.map(({path}) => path),
+    ['/a', '/b/c'],
+  );
 });
 
 test('a daemon loads what save writes, and load takes what it saves', async (t) => {

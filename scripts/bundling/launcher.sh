@@ -1,6 +1,7 @@
 #!/bin/sh
 # Starts the program beside this file. Node reads the certificates of NODE_EXTRA_CA_CERTS as it starts, which takes longer
 # than most commands do: under the other name the program reads them where it speaks TLS.
+set -eu
 self=$0
 if [ -h "$self" ]; then self=$(readlink -f "$self"); fi
 if [ -n "${NODE_EXTRA_CA_CERTS-}" ]; then

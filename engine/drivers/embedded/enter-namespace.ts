@@ -47,15 +47,31 @@ export async function enterNamespace(script: string, options: NamespaceOptions):
   child.stderr?.on('data', (chunk: Buffer) => {
     if (errors.length < mostErrorText) errors += chunk.toString();
   });
-  const ended = new Promise<number | Error>((resolve) => {
-    child.on('error', resolve);
-    child.on('close', (code, name) => resolve(code ?? 128 + (name === 'SIGKILL' ? 9 : 15)));
+  let exit: number | undefined;
+  let resolveEnd: (outcome: number | Error) => void = () => undefined;
+  const ended = new Promise<number | Error>((resolve) => (resolveEnd = resolve));
+  /** Node tells no `close` where this side has closed the channel. */
+  const settle = () => {
+    if (exit !== undefined && !child.connected && child.stderr?.closed !== false) resolveEnd(exit);
+  };
+  child.on('error', resolveEnd);
+  child.on('exit', (code, name) => {
+    exit = code ?? 128 + (name === 'SIGKILL' ? 9 : 15);
+    settle();
   });
-  const kill = async () => {
+  child.stderr?.on('close', settle);
+  child.on('close', () => resolveEnd(exit ?? 1));
+  const stop = () => {
     child.kill('SIGKILL');
+    // Killed before it has told the kernel to end its child as well, unshare leaves that alone: it ends by itself then.
+    if (child.connected) child.disconnect();
+    settle();
+  };
+  const kill = async () => {
+    stop();
     await ended;
   };
-  const onAbort = () => child.kill('SIGKILL');
+  const onAbort = stop;
   options.signal.addEventListener('abort', onAbort, {once: true});
   try {
     const outcome = await Promise.race([ready(child), ended]);

@@ -66,7 +66,15 @@ async function failure({command, ...docker}: DockerClient, args: readonly string
 
 async function savedConfig({command, env}: DockerClient, tag: string, directory: string): Promise<ImageConfig> {
   const saved = join(directory, 'saved.tar');
-  await run(command, ['save', '-o', saved, tag], {env});
+  try {
+    await run(command, ['save', '-o', saved, tag], {env});
+  } catch (error) {
+    // An old daemon cannot save an image without a layer, but it shows its configuration.
+    if (!String(error).includes('empty export')) throw error;
+    const {stdout} = await run(command, ['image', 'inspect', tag], {env});
+    const [shown] = JSON.parse(stdout) as readonly {readonly Config: ImageConfig['config']}[];
+    return {architecture: '', os: '', config: shown?.Config ?? {}, rootfs: {type: 'layers', diff_ids: []}, history: []};
+  }
   const read = async (name: string): Promise<unknown> => JSON.parse((await run('tar', ['-xOf', saved, name])).stdout);
   const [image] = (await read('manifest.json')) as readonly {readonly Config: string}[];
   return (await read(image?.Config ?? '')) as ImageConfig;

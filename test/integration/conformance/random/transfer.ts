@@ -71,12 +71,11 @@ export function transfer(dice: Dice, syntax: Syntax, context: Tree, stages: read
 function transferFlags(dice: Dice, syntax: Syntax, keyword: string, context: Tree): string[] {
   const paths = Object.keys(context);
   const flags: string[] = [];
-  // Frontends of old want a passwd for a name, and drop special bits of a mode.
+  // Frontends of old want a passwd for a name; with a mode they keep special bits, and do not give it to parents that they make.
   if (dice.oneIn(4)) flags.push(`--chown=${dice.pick(syntax === 'current' ? owners : owners.slice(0, 2))}`);
   if (dice.oneIn(5)) {
-    flags.push(
-      `--chmod=${dice.pick(syntax === 'current' && dice.oneIn(2) ? symbolic : modes.slice(0, syntax === 'current' ? 5 : 2))}`,
-    );
+    const mode = dice.pick(syntax === 'current' && dice.oneIn(2) ? symbolic : modes.slice(0, 5));
+    if (syntax === 'current') flags.push(`--chmod=${mode}`);
   }
   if (dice.oneIn(60)) flags.push(dice.pick(wrong));
   if (syntax === 'old') return flags;

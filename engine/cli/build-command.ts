@@ -166,7 +166,9 @@ async function remembered(
   const reader: EventSink = {
     emit(event) {
       if (event.type !== 'step-started' || past !== undefined) return;
-      past = import('../job/explain/causes-of.js').then(({pastOf}) => pastOf(root, job, driver.name, signal));
+      past = import('../job/explain/causes-of.js').then(({pastOf}) =>
+        pastOf(root, job, driver.name, Date.now(), signal),
+      );
       past.catch(() => undefined);
     },
   };

@@ -33,7 +33,7 @@ export async function predictSteps(
   });
   const steps = recordedSteps(plan, fates, redact);
   const build = {driver: driver.name, steps, facts: shownFacts(plan, predicted)};
-  const causes = await pastOf(root, job, driver.name, signal)
+  const causes = await pastOf(root, job, driver.name, Date.now(), signal)
     .then((past) => causesOf(past, job, plan, build))
     .catch(() => {
       signal.throwIfAborted();

@@ -95,7 +95,7 @@ async function explained(
   root: string,
   job: PreparedJob,
   plan: Plan,
-  {driver, past}: EndedBuild,
+  {driver, past, summary}: EndedBuild,
   steps: readonly RecordedStep[],
   facts: ReadonlyMap<string, StepFacts>,
   signal: AbortSignal,
@@ -103,7 +103,8 @@ async function explained(
   if (steps.every(({cached}) => cached)) return steps;
   try {
     const {causesOf, pastOf} = await import('./explain/causes-of.js');
-    const earlier = await (past ?? pastOf(root, job, driver, signal));
+    const began = Date.now() - summary.seconds * 1000;
+    const earlier = await (past ?? pastOf(root, job, driver, began, signal));
     const causes = causesOf(earlier, job, plan, {driver, steps, facts: shownFacts(plan, facts)});
     return steps.map((step) => ({...step, causes: causes.get(step.id) ?? []}));
   } catch {

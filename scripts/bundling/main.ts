@@ -42,7 +42,12 @@ async function bundled(entry: string, options: BuildOptions): Promise<string> {
     write: false,
     ...options,
   });
-  return outputFiles?.find(({path}) => !path.endsWith('.map'))?.text ?? '';
+  return ascii(outputFiles?.find(({path}) => !path.endsWith('.map'))?.text ?? '');
+}
+
+/** The bundler leaves patterns and tagged templates as they are; an escape means the same in both. Bundles are read as ASCII. */
+function ascii(text: string): string {
+  return text.replaceAll(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
 const out = mkdtempSync(join(dist, '.bundle-'));
@@ -71,8 +76,9 @@ try {
       banner: {js: '(function (exports, require, module, __filename, __dirname) {'},
       footer: {js: '})'},
     });
-    for (const {path, text} of outputFiles) put(join(dirname(place), basename(path)), text);
-    const code = outputFiles.find(({path}) => path.endsWith('.js'))?.text ?? '';
+    const code = ascii(outputFiles.find(({path}) => path.endsWith('.js'))?.text ?? '');
+    for (const {path, text} of outputFiles)
+      put(join(dirname(place), basename(path)), path.endsWith('.js') ? code : text);
     const digest = JSON.stringify(createHash('sha256').update(code).digest('hex').slice(0, 12));
     put(entry, await bundled(launcher, {entryPoints: [launcher], plugins: [], define: {bundleDigest: digest}}));
   }

@@ -1,6 +1,7 @@
-import {readFileSync} from 'node:fs';
+import {readFileSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import test, {type ExecutionContext} from 'ava';
+import type {BuildRecord} from '../../engine/store/build-record.js';
 import type {ExperimentResult} from '../../engine/experiment/result.js';
 import {type CliRun, type CliOptions, namesIn, workshop} from '../helpers/cli.js';
 import {busyboxImage, daemonOrSkip, removeAfter} from '../helpers/daemon.js';
@@ -179,4 +180,29 @@ test('flags make an experiment, fail-fast stops it, expectations and time limits
   const undeclared = await here.run(['experiment', '.', '--matrix', 'env:PROT=1,2']);
   t.is(undeclared.status, 2);
   t.regex(undeclared.stderr, /PROT/);
+});
+
+test('a step that variants share ran because of its own ARG, whichever of them is recorded first', async (t) => {
+  const here = await embedded(t);
+  if (here === undefined) return;
+  writeFileSync(
+    join(here.root, 'Dockerfile'),
+    'FROM t/base\nARG V=1\nRUN sleep 1; echo $V > /v\nENV PORT=80\nCMD ["x"]\n',
+  );
+  t.is((await here.run(['build', '--build-arg', 'V=0', '--no-artifacts'])).status, 0);
+  const args = ['experiment', '--matrix', 'V=1,2,3', '--matrix', 'env:PORT=1,2', '--jobs', '6', '--output', 'out'];
+  const run = await here.run(args);
+  t.is(run.status, 0, run.stderr);
+  const directory = join(here.root, '../store/history');
+  const records = namesIn(directory)
+    .filter((name) => name.endsWith('.json'))
+    .map((name) => JSON.parse(readFileSync(join(directory, name), 'utf8')) as BuildRecord);
+  const ran = records.flatMap(({steps}) => steps).filter(({name, cached}) => name.includes('> /v') && !cached);
+  t.is(ran.length, 4);
+  const texts = ran.flatMap(({causes}) => causes.map(({text}) => text));
+  t.is(texts.filter((text) => text.includes('ARG V')).length, 3, texts.join('; '));
+  t.false(
+    texts.some((text) => text.includes('store')),
+    texts.join('; '),
+  );
 });

@@ -15,6 +15,13 @@ test('the programs are the command line and every script that is started by its 
   for (const file of [...launched, ...threads]) t.true(existsSync(join('dist/engine', file)), file);
 });
 
+test('bundles are ASCII, for a text that is read otherwise is another text', (t) => {
+  if (!available(t, existsSync('dist/bundle/cli/main.js'), 'not bundled: npm run bundle')) return;
+  const files = readdirSync('dist/bundle', {recursive: true, encoding: 'utf8'}).filter((name) => name.endsWith('.js'));
+  t.true(files.length > 4);
+  for (const file of files) t.notRegex(readFileSync(join('dist/bundle', file), 'utf8'), /[^\0-\x7f]/, file);
+});
+
 test('a bundle runs without compiled code, keeps it, uses it, and makes it anew where it is damaged', (t) => {
   if (!available(t, existsSync('dist/bundle/cli/main.js'), 'not bundled: npm run bundle')) return;
   // At the same depth: it finds package.json and node_modules relative to itself.

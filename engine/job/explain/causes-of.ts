@@ -11,9 +11,19 @@ import {type EarlierBuilds, explainSteps} from './explain-steps.js';
 /** Builds that are looked through for the last one with a step. */
 const mostRecords = 30;
 
-/** What the history below `root` says of the builds before this one, as `causesOf` takes it. */
-export function pastOf(root: string, job: Job, driver: string, signal: AbortSignal): Promise<EarlierBuilds> {
-  return earlierBuilds(root, {project: projectOf(job), driver, most: mostRecords}, signal);
+/**
+ * What the history below `root` says of the builds before one that began at `began` (ms since the epoch), as `causesOf` takes it: one
+ * that ran beside it may have had its steps, and is recorded first.
+ */
+export async function pastOf(
+  root: string,
+  job: Job,
+  driver: string,
+  began: number,
+  signal: AbortSignal,
+): Promise<EarlierBuilds> {
+  const past = await earlierBuilds(root, {project: projectOf(job), driver, most: mostRecords}, signal);
+  return {...past, records: past.records.filter(({time}) => Date.parse(time) <= began)};
 }
 
 /** Why the steps of a build ran, or will, by their ids: against earlier ones. */

@@ -85,12 +85,13 @@ async function* gzip(
   let checksum = 0;
   let total = 0;
   let before: Buffer | undefined;
-  const pieces = inOrder(segments(source), (segment) => {
+  const pieces = inOrder(segments(source), async (segment) => {
     checksum = crc32(segment, checksum);
     total += segment.length;
     const dictionary = before?.subarray(-windowSize);
     before = segment;
-    const options = {level, memLevel: 9, finishFlush: constants.Z_SYNC_FLUSH, chunkSize: segmentSize};
+    const chosen = (await isDense(segment)) ? 0 : level;
+    const options = {level: chosen, memLevel: 9, finishFlush: constants.Z_SYNC_FLUSH, chunkSize: segmentSize};
     return deflate(segment, dictionary === undefined ? options : {...options, dictionary});
   });
   yield* pieces;
@@ -100,6 +101,19 @@ async function* gzip(
   end.writeUInt32LE(checksum, 2);
   end.writeUInt32LE(total % 2 ** 32, 6);
   yield end;
+}
+
+const sampleSize = 16 * 1024;
+
+/** Whether a segment is of what is compressed already: its samples do not get smaller. Trying all of it takes as long as with any other. */
+async function isDense(segment: Buffer): Promise<boolean> {
+  if (segment.length < 8 * sampleSize) return false;
+  for (const part of [0.1, 0.5, 0.9]) {
+    const at = Math.floor((segment.length - sampleSize) * part);
+    const sample = await deflate(segment.subarray(at, at + sampleSize), {level: 1});
+    if (sample.length < sampleSize * 0.99) return false;
+  }
+  return true;
 }
 
 /** Results in the order of the input, with `atOnce` of them under way. */

@@ -5,6 +5,9 @@ import {openBlobWriter} from '../store/blob-writer.js';
 import type {Store} from '../store/store.js';
 import {createCompressor} from './compress.js';
 
+/** Who delivers waits for it: a hundredth more bytes in two thirds of the time of the usual level. */
+const level = 4;
+
 /**
  * The gzip form of a layer as a blob of the store, remembered by its diff ID, in one pass over its tar. Rejects with NO_SPACE,
  * IO, the source's error or the signal's reason.
@@ -26,7 +29,7 @@ export async function compressLayer(
   }
   const blob = openBlobWriter(store);
   try {
-    for await (const piece of createCompressor('gzip').compress(hashed())) blob.write(piece);
+    for await (const piece of createCompressor('gzip', level).compress(hashed())) blob.write(piece);
     const layer = {mediaType: layerMediaType('gzip'), ...blob.finish()};
     const diffId = hasher.digest();
     writeCompressed(store, diffId, layer);

@@ -126,6 +126,8 @@ trap 'umount "$work"/*/merged 2>/dev/null; rm -rf "$work"' EXIT
 overlay() {
   mkdir -p "$work/$1/upper" "$work/$1/work" "$work/$1/merged"
   mount -t overlay overlay -o "lowerdir=$root_/base,upperdir=$work/$1/upper,workdir=$work/$1/work,volatile" "$work/$1/merged"
+  # An image has no devices; in a container they are mounted.
+  mknod -m 666 "$work/$1/merged/dev/null" c 1 3; mknod -m 666 "$work/$1/merged/dev/urandom" c 1 9
 }
 overlay 1; overlay 2
 root=$work/1/merged second=$work/2/merged upper=$work/1/upper

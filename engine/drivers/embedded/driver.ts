@@ -142,7 +142,8 @@ async function buildAnywhere(
   place: Place,
 ): Promise<BuildOutcome> {
   const {root, rootless, write, early} = place;
-  const started = early?.take();
+  // One that could not start is none: a build that needs an executor starts it again, and tells why it cannot.
+  const started = await early?.take()?.catch(() => undefined);
   // An executor that runs answers a build that finds everything in the store as well, and looks only once.
   if (started === undefined && !request.noCache && request.noCacheFilter.length === 0) {
     // Events are kept back: a build that goes on in the executor tells its steps from the start.
@@ -201,10 +202,10 @@ async function buildInExecutor(
   events: EventSink,
   signal: AbortSignal,
   {root, rootless, write}: Place,
-  started: Promise<NamespacedProcess> | undefined,
+  started: NamespacedProcess | undefined,
 ): Promise<BuildOutcome> {
   const {startExecutor} = await import('./start-executor.js');
-  const executor = await (started ?? startExecutor(rootless, {signal}));
+  const executor = started ?? (await startExecutor(rootless, {signal}));
   if (signal.aborted) await executor.kill();
   signal.throwIfAborted();
   const {channel} = executor;

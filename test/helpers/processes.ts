@@ -14,3 +14,24 @@ export function processesWith(text: string): readonly number[] {
     .filter((name) => has(`/proc/${name}/cmdline`))
     .map(Number);
 }
+
+/** Arguments of the process and of all that it started. */
+export function commandLines(pid: number): string {
+  const children = new Map<number, number[]>();
+  for (const name of readdirSync('/proc').filter((each) => /^\d+$/.test(each))) {
+    const parent = Number(/^PPid:\s+(\d+)/m.exec(read(`/proc/${name}/status`))?.[1] ?? -1);
+    children.set(parent, [...(children.get(parent) ?? []), Number(name)]);
+  }
+  const all = (each: number): string =>
+    [read(`/proc/${each}/cmdline`), ...(children.get(each) ?? []).map(all)].join('\n');
+  return all(pid);
+}
+
+function read(path: string): string {
+  try {
+    return readFileSync(path, 'latin1');
+  } catch {
+    // The process has ended.
+    return '';
+  }
+}

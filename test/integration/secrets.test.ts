@@ -6,6 +6,7 @@ import {buffer} from 'node:stream/consumers';
 import test from 'ava';
 import {namesIn, workshop} from '../helpers/cli.js';
 import {busyboxImage, daemonOrSkip, type DaemonKind} from '../helpers/daemon.js';
+import {commandLines} from '../helpers/processes.js';
 
 /** The value as it is and in the two encodings that logs and headers use. */
 const forms = (value: string): readonly string[] => [
@@ -21,27 +22,6 @@ function everythingIn(directory: string): string {
     .filter((entry) => entry.isFile())
     .map((entry) => readFileSync(join(entry.parentPath, entry.name), 'latin1'))
     .join('\n');
-}
-
-/** Arguments of the process and of all that it started. */
-function commandLines(pid: number): string {
-  const children = new Map<number, number[]>();
-  for (const name of readdirSync('/proc').filter((each) => /^\d+$/.test(each))) {
-    const parent = Number(/^PPid:\s+(\d+)/m.exec(read(`/proc/${name}/status`))?.[1] ?? -1);
-    children.set(parent, [...(children.get(parent) ?? []), Number(name)]);
-  }
-  const all = (each: number): string =>
-    [read(`/proc/${each}/cmdline`), ...(children.get(each) ?? []).map(all)].join('\n');
-  return all(pid);
-}
-
-function read(path: string): string {
-  try {
-    return readFileSync(path, 'latin1');
-  } catch {
-    // The process has ended.
-    return '';
-  }
 }
 
 const nowhere = test.macro<[DaemonKind]>({

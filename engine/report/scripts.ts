@@ -30,7 +30,9 @@ export const liveScript = `${sortScript}
 const source = new EventSource("events");
 source.addEventListener("page", (event) => {
   const open = [...document.querySelectorAll("details[open]")].map((one) => one.id);
-  document.getElementById("page").innerHTML = JSON.parse(event.data);
+  const {title, body} = JSON.parse(event.data);
+  document.title = title;
+  document.getElementById("page").innerHTML = body;
   for (const id of open) if (id !== "") document.getElementById(id)?.setAttribute("open", "");
 });
 source.addEventListener("end", () => source.close());

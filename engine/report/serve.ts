@@ -82,7 +82,7 @@ async function events(response: ServerResponse, options: ServeOptions, signal: A
       const running = options.follow ? newestRunning(options.root) : undefined;
       if (running !== undefined || was) {
         const {page, running: still} = await current(options);
-        const text = JSON.stringify(pageBody(page, still).markup);
+        const text = JSON.stringify({title: page.title, body: pageBody(page, still).markup});
         if (text !== last) response.write(`event: page\ndata: ${text}\n\n`);
         last = text;
         was = still;

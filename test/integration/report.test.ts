@@ -285,7 +285,12 @@ test('--serve follows a build that runs, on loopback only', async (t) => {
     }).on('error', fail);
   });
   t.is(status, 403);
+  t.is(await page.title(), 'portal: running');
   log.close();
+  const next = openRunning(root, process.pid, {title: 'next', dockerfile: 'Dockerfile', steps: [step]}, Date.now);
+  await page.getByRole('heading', {name: 'next running'}).waitFor();
+  t.is(await page.title(), 'next: running');
+  next.close();
   const ended = new Promise<number | null>((done) => server.on('close', done));
   server.kill('SIGINT');
   t.is(await ended, 0);

@@ -26,7 +26,7 @@ export async function replay(argv: readonly string[]): Promise<number | undefine
   try {
     if (fingerprint(kept.looked, BigInt(kept.newest))?.said !== kept.said) return undefined;
     store = openStore(root, signal);
-    if (!(await holdNeeds(store, kept.needs))) {
+    if (!holdNeeds(store, kept.needs)) {
       closeStore(store);
       return undefined;
     }
@@ -40,7 +40,7 @@ export async function replay(argv: readonly string[]): Promise<number | undefine
     for (const event of kept.events) {
       progress?.emit(event.type === 'result' ? {...event, seconds: seconds()} : event);
     }
-    const recorded = await recordBuild(root, {...kept.record, seconds: seconds()}, new Date(), signal, kept.project);
+    const recorded = recordBuild(root, {...kept.record, seconds: seconds()}, new Date(), signal, kept.project);
     if (!recorded.written) progress?.emit({type: 'note', message: recorded.note});
   } finally {
     closeStore(store);

@@ -81,11 +81,11 @@ export async function rememberBuild(
     steps,
   };
   try {
-    if (!(await hasFacts(root, name))) await writeFacts(root, name, shownFacts(plan, facts));
+    if (!hasFacts(root, name)) await writeFacts(root, name, shownFacts(plan, facts));
   } catch {
     // Without them `explain` says less; recording tells why nothing can be written.
   }
-  const recorded = await recordBuild(root, record, new Date(), signal);
+  const recorded = recordBuild(root, record, new Date(), signal);
   const {id, note} = recorded.written ? {id: recorded.id, note: undefined} : {id: undefined, note: recorded.note};
   return {id, note, record};
 }

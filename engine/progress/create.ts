@@ -23,17 +23,24 @@ export interface ProgressStream extends ProgressOptions {
 export async function createProgress(mode: ProgressMode, stream: ProgressStream): Promise<Progress> {
   switch (mode) {
     case 'auto':
-      return stream.isTerminal && !stream.isDumb && !stream.isCi ? liveView(stream) : createPlainProgress(stream);
+      return stream.isTerminal && !stream.isDumb && !stream.isCi ? liveView(stream) : plainLines(stream);
     case 'tty':
       // Cursor sequences in a file or a pipe are of use to nobody.
-      return stream.isTerminal ? liveView(stream) : createPlainProgress(stream);
+      return stream.isTerminal ? liveView(stream) : plainLines(stream);
     case 'plain':
-      return createPlainProgress(stream);
+      return plainLines(stream);
     case 'rawjson':
       return createRawJsonProgress(stream);
     case 'quiet':
       return createQuietProgress(stream);
   }
+}
+
+/** Without colours nothing is loaded for them: that looks at this process's outputs, which takes some milliseconds. */
+async function plainLines(stream: ProgressStream): Promise<Progress> {
+  if (!stream.color) return createPlainProgress(stream);
+  const {default: picocolors} = await import('picocolors');
+  return createPlainProgress(stream, picocolors.createColors(true));
 }
 
 /** Loaded where it is shown: measuring the width of text costs tens of milliseconds to begin with. */

@@ -1,4 +1,4 @@
-import picocolors from 'picocolors';
+import type {Colors} from 'picocolors/types.js';
 import type {BuildEventBody} from './events.js';
 import {failureBlock} from './failure.js';
 import {count, formatDuration} from './format.js';
@@ -13,13 +13,16 @@ const forgotten = 20;
 // Milliseconds between two lines about the same transfer.
 const transferInterval = 5000;
 
+export type PlainColors = Pick<Colors, 'bold' | 'cyan' | 'green' | 'red' | 'yellow'>;
+const same = String;
+const uncolored: PlainColors = {bold: same, cyan: same, green: same, red: same, yellow: same};
+
 /**
  * One line a fact, each with the number of its step: `#7 [builder 3/7] RUN make`, `#7 0.812 text`, `#7 DONE 3.2s`. The
  * complete log of a failed step is repeated at the end.
  */
-export function createPlainProgress(options: ProgressOptions): Progress {
+export function createPlainProgress(options: ProgressOptions, colors: PlainColors = uncolored): Progress {
   const redactor = options.redactor ?? noRedaction;
-  const colors = picocolors.createColors(options.color);
   const table = createStepTable(options.now, redactor);
   const namedAt = new Map<string, number>();
   const transfersAt = new Map<string, number>();

@@ -1,8 +1,10 @@
 import {createHash, randomBytes} from 'node:crypto';
-import {readdir, rename, stat, unlink, utimes, writeFile} from 'node:fs/promises';
+import {statSync} from 'node:fs';
+import {readdir, rename, stat, unlink, writeFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import {gunzipSync, gzipSync} from 'node:zlib';
 import {makeDirectory, parseVersioned, readSmall} from './files.js';
+import {touch} from './records.js';
 
 /** One thing that a step's result depends on, as `plan/` has it, with secrets hidden. */
 export interface Fact {
@@ -29,7 +31,7 @@ const directoryOf = (root: string, room: 'facts' | 'files'): string => join(root
  * True where facts of that name are kept; they count as used then. Builds of one project mostly share them, so that a
  * fully cached one writes none.
  */
-export async function hasFacts(root: string, name: string): Promise<boolean> {
+export function hasFacts(root: string, name: string): boolean {
   return touched(join(directoryOf(root, 'facts'), name));
 }
 
@@ -67,7 +69,7 @@ export interface ListedFile {
 /** Keeps a list of files by its digest (64 hex digits); nothing where it is kept already. Rejects as the file system does. */
 export async function writeFileList(root: string, digest: string, list: readonly ListedFile[]): Promise<void> {
   const directory = directoryOf(root, 'files');
-  if (await touched(join(directory, digest))) return;
+  if (touched(join(directory, digest))) return;
   // A path may hold anything but NUL.
   await writeKept(directory, digest, list.map(({path, mode, digest: short}) => `${mode} ${short} ${path}`).join('\0'));
 }
@@ -84,11 +86,11 @@ export function readFileList(root: string, digest: string): readonly ListedFile[
   });
 }
 
-async function touched(path: string): Promise<boolean> {
-  const found = await stat(path).catch(() => undefined);
+/** Synchronous, as is all that a build does of which nothing has changed: promises of the file system take 4 ms to load. */
+function touched(path: string): boolean {
+  const found = statSync(path, {throwIfNoEntry: false});
   if (found === undefined) return false;
-  const now = Date.now();
-  if (now - found.mtimeMs > 60_000) await utimes(path, now / 1000, now / 1000).catch(() => undefined);
+  touch(path, found.mtimeMs);
   return true;
 }
 

@@ -1,4 +1,5 @@
-import {readdir, rename, stat, unlink, writeFile} from 'node:fs/promises';
+import {readdirSync, renameSync, statSync, unlinkSync, writeFileSync} from 'node:fs';
+import {readdir} from 'node:fs/promises';
 import {join} from 'node:path';
 import {BuildError, hasErrno, messageOf} from '../base/errors.js';
 import {makeDirectory, randomName} from './files.js';
@@ -29,15 +30,15 @@ export interface History {
 
 /**
  * Adds a build to `<root>/history/` and removes what is older than the project's last 200. Two at once do not disturb
- * each other. It must hold no secret. Rejects only with the signal's reason.
+ * each other. It must hold no secret. Throws only the signal's reason. Synchronous: a build of which nothing has changed loads no promises for it.
  */
-export async function recordBuild(
+export function recordBuild(
   root: string,
   build: NewBuildRecord,
   now: Date,
   signal: AbortSignal,
   project = projectKey(build),
-): Promise<Recorded> {
+): Recorded {
   signal.throwIfAborted();
   const directory = join(root, 'history');
   const time = now.toISOString();
@@ -46,28 +47,37 @@ export async function recordBuild(
   try {
     makeDirectory(directory);
     // No fsync: after a power failure an empty file is passed over, and a cached build is not kept waiting.
-    await writeFile(beside, formatRecord({id, time, ...build}), {flag: 'wx', signal});
-    await rename(beside, join(directory, `${id}.json`));
-    await prune(directory, project, now);
+    writeFileSync(beside, formatRecord({id, time, ...build}), {flag: 'wx'});
+    renameSync(beside, join(directory, `${id}.json`));
+    prune(directory, project, now);
     return {written: true, id};
   } catch (error) {
-    await unlink(beside).catch(() => undefined);
+    quietly(() => unlinkSync(beside));
     signal.throwIfAborted();
     return {written: false, note: `this build is not in the history: ${messageOf(error)}`};
   }
 }
 
-async function prune(directory: string, project: string, now: Date): Promise<void> {
-  const names = await readdir(directory);
+function prune(directory: string, project: string, now: Date): void {
+  const names = readdirSync(directory);
   const own = names.filter((name) => fileName.exec(name)?.[2] === project).sort();
   const old = own.slice(0, Math.max(0, own.length - mostPerProject)).map((name) => join(directory, name));
   for (const name of names.filter((name) => name.endsWith('.tmp'))) {
     // What a killed run left behind; a running one is younger.
     const path = join(directory, name);
-    const found = await stat(path).catch(() => undefined);
+    const found = quietly(() => statSync(path));
     if (found !== undefined && now.getTime() - found.mtimeMs > staleMs) old.push(path);
   }
-  await Promise.all(old.map((path) => unlink(path).catch(() => undefined)));
+  for (const path of old) quietly(() => unlinkSync(path));
+}
+
+/** What another run has done meanwhile is no error. */
+function quietly<T>(call: () => T): T | undefined {
+  try {
+    return call();
+  } catch {
+    return undefined;
+  }
 }
 
 /**

@@ -62,11 +62,11 @@ export function needsOf(store: Store, {keys, references, diffIds, facts}: FoundI
  * True where all of it is there as it was, and stays until the store is closed. It counts as used now, as the build itself
  * would have it.
  */
-export async function holdNeeds(store: Store, {steps, tags, chains, facts}: StoreNeeds): Promise<boolean> {
+export function holdNeeds(store: Store, {steps, tags, chains, facts}: StoreNeeds): boolean {
   return (
     tags.every(([reference, found]) => tagText(store, reference) === found) &&
     steps.every(([key, found]) => stepText(store, key) === found) &&
     chains.every(([chainId, snapshot]) => readChain(store, chainId) === snapshot) &&
-    (await hasFacts(store.root, facts))
+    hasFacts(store.root, facts)
   );
 }

@@ -15,7 +15,7 @@ test('a build that ended while another ran is none before it', async (t) => {
   const began = Date.parse('2026-01-01T00:00:10Z');
   for (const seconds of [5, 10, 15]) {
     const time = new Date(Date.parse('2026-01-01T00:00:00Z') + seconds * 1000);
-    t.true((await recordBuild(root, record, time, signal)).written);
+    t.true(recordBuild(root, record, time, signal).written);
   }
   const job = {context: {kind: 'directory', root: '/context'}, dockerfile: {file: 'Dockerfile'}, settings: {}} as Job;
   const {records} = await pastOf(root, job, 'embedded', began, signal);

@@ -2,6 +2,8 @@ import {existsSync} from 'node:fs';
 import {join} from 'node:path';
 import {defaultSocketPaths} from '../drivers/docker/default-sockets.js';
 import {type EarlyExecutor, startEarly} from '../drivers/embedded/early-executor.js';
+import {environmentMap, homeOf} from './driver-choice.js';
+import {flagIn} from './flag-in.js';
 import type {Terminal} from './terminal.js';
 
 /** Arguments with which `build` builds nothing. */
@@ -13,9 +15,8 @@ const idle = new Set(['--check', '--help', '-h']);
  */
 export function headStart(argv: readonly string[], terminal: Terminal): EarlyExecutor | undefined {
   if (argv.some((argument) => idle.has(argument))) return undefined;
-  const at = argv.lastIndexOf('--driver');
-  const driver = at === -1 ? argv.findLast((each) => each.startsWith('--driver='))?.slice(9) : argv[at + 1];
-  const embedded = driver === 'embedded' || ((driver ?? 'auto') === 'auto' && !mayHaveDaemon(terminal));
+  const driver = flagIn(argv, '--driver') ?? 'auto';
+  const embedded = driver === 'embedded' || (driver === 'auto' && !mayHaveDaemon(terminal));
   return embedded ? startEarly(terminal.uid !== 0) : undefined;
 }
 
@@ -23,7 +24,6 @@ export function headStart(argv: readonly string[], terminal: Terminal): EarlyExe
 function mayHaveDaemon({environment}: Terminal): boolean {
   const of = (name: string): string => environment[name] ?? '';
   if (['DOCKER_HOST', 'DOCKER_CONTEXT', 'DOCKER_CONFIG'].some((name) => of(name) !== '')) return true;
-  const runtime = of('XDG_RUNTIME_DIR');
-  const sockets = defaultSocketPaths(new Map(runtime === '' ? [] : [['XDG_RUNTIME_DIR', runtime]]));
-  return [...sockets, join(of('HOME'), '.docker/config.json')].some((path) => existsSync(path));
+  const sockets = defaultSocketPaths(environmentMap(environment));
+  return [...sockets, join(homeOf(environment), '.docker/config.json')].some((path) => existsSync(path));
 }

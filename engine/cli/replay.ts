@@ -4,6 +4,7 @@ import {recordBuild} from '../store/history.js';
 import {holdNeeds} from '../store/needs.js';
 import {closeStore, openStore} from '../store/open.js';
 import {readOutcome} from '../store/outcomes.js';
+import {flagIn} from './flag-in.js';
 import {isLive, type KeptOutcome, outcomeKey, outcomeVersion} from './outcome-key.js';
 import {storeRoot} from './store-root.js';
 import {systemTerminal, type Terminal} from './terminal.js';
@@ -17,7 +18,7 @@ export async function replay(argv: readonly string[]): Promise<number | undefine
   const terminal = systemTerminal();
   const began = process.hrtime.bigint();
   const seconds = (): number => Number(process.hrtime.bigint() - began) / 1e9;
-  const root = storeRoot(rootOf(argv), terminal);
+  const root = storeRoot(flagIn(argv, '--root'), terminal);
   const kept = read(root, terminal);
   if (kept === undefined || isLive(kept.mode, terminal)) return undefined;
   const {signal} = new AbortController();
@@ -48,12 +49,6 @@ export async function replay(argv: readonly string[]): Promise<number | undefine
   }
   terminal.answer(kept.json ? withSeconds(kept.answer, seconds()) : kept.answer);
   return 0;
-}
-
-/** The value of `--root`. Where commander takes the arguments otherwise, nothing is kept below it for them. */
-function rootOf(argv: readonly string[]): string | undefined {
-  const at = argv.lastIndexOf('--root');
-  return at === -1 ? argv.findLast((each) => each.startsWith('--root='))?.slice('--root='.length) : argv[at + 1];
 }
 
 function read(root: string, terminal: Terminal): KeptOutcome | undefined {

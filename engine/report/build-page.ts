@@ -2,7 +2,7 @@ import {formatBytes} from '../base/format-bytes.js';
 import type {ImageContent} from '../compare/image.js';
 import {count, formatDuration} from '../progress/format.js';
 import type {BuildRecord, RecordedArtifact, RecordedValue} from '../store/build-record.js';
-import {contentsSection, packagesSection} from './contents.js';
+import {contentsSection, layersTable, packagesSection} from './contents.js';
 import {criticalPath} from './critical-path.js';
 import {type Content, markup, type Markup} from './html.js';
 import type {Page} from './page.js';
@@ -149,28 +149,7 @@ function valueTable(values: readonly RecordedValue[]): Markup {
 
 function layerTable({layers, steps}: BuildRecord): Markup {
   const names = new Map(steps.map(({id, text}) => [id, text]));
-  return markup`<div class="scroll" tabindex="0">
-    <table>
-      <caption>
-        Layers, the lowest first
-      </caption>
-      <thead>
-        <tr>
-          <th scope="col" class="num">Layer</th>
-          <th scope="col">Made by</th>
-          <th scope="col" class="num">Size</th>
-        </tr>
-      </thead>
-      <tbody>
-        ${layers.map(
-          ({step, bytes}, index) =>
-            markup`<tr>
-              <td class="num">${index + 1}</td>
-              <th scope="row" class="mono">${step === null ? 'base image' : (names.get(step) ?? step)}</th>
-              <td class="num">${formatBytes(bytes)}</td>
-            </tr> `,
-        )}
-      </tbody>
-    </table>
-  </div>`;
+  return layersTable(
+    layers.map(({step, bytes}) => ({title: step === null ? 'base image' : (names.get(step) ?? step), bytes})),
+  );
 }

@@ -84,37 +84,49 @@ export function contentsSection(content: ImageContent): Markup {
       </svg>
       <figcaption>The layers that make up the image</figcaption>
     </figure>
-    <div class="scroll" tabindex="0">
-      <table>
-        <caption>
-          Layers, the lowest first
-        </caption>
-        <thead>
-          <tr>
-            <th scope="col" class="num">Layer</th>
-            <th scope="col">Made by</th>
-            <th scope="col" class="num">Size</th>
-            <th scope="col">Most of it</th>
-          </tr>
-        </thead>
-        <tbody>
-          ${layers.map(
-            ({index, title, weight, parts}) =>
-              markup`<tr>
-                <td class="num">${index + 1}</td>
-                <th scope="row" class="mono">${title}</th>
-                <td class="num">${formatBytes(weight)}</td>
-                <td>
-                  ${parts
-                    .slice(0, 4)
-                    .map(({name, weight: size}) => `${name} ${formatBytes(size)}`)
-                    .join(', ')}
-                </td>
-              </tr> `,
-          )}
-        </tbody>
-      </table>
-    </div>`;
+    ${layersTable(
+      layers.map(({title, weight}) => ({title, bytes: weight})),
+      layers.map(({parts}) => mostOf(parts)),
+    )}`;
+}
+
+const mostOf = (parts: readonly Part[]): string =>
+  parts
+    .slice(0, 4)
+    .map(({name, weight: size}) => `${name} ${formatBytes(size)}`)
+    .join(', ');
+
+/** `most`: of each layer, what makes up most of it; undefined where that is not known. */
+export function layersTable(
+  layers: readonly {readonly title: string; readonly bytes: number}[],
+  most?: readonly string[],
+): Markup {
+  return markup`<div class="scroll" tabindex="0">
+    <table>
+      <caption>
+        Layers, the lowest first
+      </caption>
+      <thead>
+        <tr>
+          <th scope="col" class="num">Layer</th>
+          <th scope="col">Made by</th>
+          <th scope="col" class="num">Size</th>
+          ${most && markup`<th scope="col">Most of it</th>`}
+        </tr>
+      </thead>
+      <tbody>
+        ${layers.map(
+          ({title, bytes}, index) =>
+            markup`<tr>
+              <td class="num">${index + 1}</td>
+              <th scope="row" class="mono">${title}</th>
+              <td class="num">${formatBytes(bytes)}</td>
+              ${most && markup`<td>${most[index] ?? ''}</td>`}
+            </tr> `,
+        )}
+      </tbody>
+    </table>
+  </div>`;
 }
 
 function layerCells({item, x, y, width, height}: Cell<LayerParts>): Markup {

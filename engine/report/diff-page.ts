@@ -66,11 +66,19 @@ const absent = markup`<span class="soft">none</span>`;
 const value = (text: string | undefined): Content =>
   text === undefined ? absent : markup`<span class="mono">${text}</span>`;
 
-export function configTable(changes: readonly ConfigChange[]): Markup {
+export const configTable = (changes: readonly ConfigChange[]): Markup => fieldTable('Config of the images', changes);
+
+interface ChangedField {
+  readonly name: string;
+  readonly before?: string | undefined;
+  readonly after?: string | undefined;
+}
+
+function fieldTable(caption: string, fields: readonly ChangedField[]): Markup {
   return markup`<div class="scroll" tabindex="0">
     <table>
       <caption>
-        Config of the images
+        ${caption}
       </caption>
       <thead>
         <tr>
@@ -80,7 +88,7 @@ export function configTable(changes: readonly ConfigChange[]): Markup {
         </tr>
       </thead>
       <tbody>
-        ${changes.map(
+        ${fields.map(
           ({name, before, after}) =>
             markup`<tr>
               <th scope="row">${name}</th>
@@ -206,33 +214,7 @@ export function debTable({package: name, before, after, change, fields, filesAdd
       ${title}: <span class="mono">${paths.slice(0, 40).join(', ')}</span>${paths.length > 40 && ' …'}
     </p>`;
   return markup`<h3>${name} <span class="soft">${before ?? 'none'} to ${after ?? 'none'}, ${change}</span></h3>
-    ${
-      fields.length > 0 &&
-      markup`<div class="scroll" tabindex="0">
-        <table>
-          <caption>
-            Control fields
-          </caption>
-          <thead>
-            <tr>
-              <th scope="col">Field</th>
-              <th scope="col">First</th>
-              <th scope="col">Second</th>
-            </tr>
-          </thead>
-          <tbody>
-            ${fields.map(
-              (field) =>
-                markup`<tr>
-                  <th scope="row">${field.name}</th>
-                  <td>${value(field.before)}</td>
-                  <td>${value(field.after)}</td>
-                </tr> `,
-            )}
-          </tbody>
-        </table>
-      </div>`
-    }${files('Files only in the second', filesAdded)}${files('Files only in the first', filesRemoved)}`;
+    ${fields.length > 0 && fieldTable('Control fields', fields)}${files('Files only in the second', filesAdded)}${files('Files only in the first', filesRemoved)}`;
 }
 
 function stepTable(steps: Comparison['steps']): Markup {

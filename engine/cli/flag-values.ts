@@ -48,7 +48,8 @@ export function parseOutput(text: string, directory: string): Output {
       remedy: `It is one of ${outputTypes.join(', ')}: --output type=local,dest=DIR.`,
     });
   }
-  const dest = bare ? text : pairs.get('dest');
+  // An empty one names nothing, and must not become the working directory.
+  const dest = (bare ? text : pairs.get('dest')) || undefined;
   if (dest === undefined && known === 'local') throw new BuildError('USAGE', '--output type=local needs dest=DIR');
   if (dest === '-' && known === 'local')
     throw new BuildError('USAGE', '--output type=local cannot go to standard output');
@@ -124,7 +125,7 @@ export function parseSsh(
   const socket = environment['SSH_AUTH_SOCK'];
   if (socket === undefined || socket === '') {
     throw new BuildError('USAGE', `--ssh ${id}: no agent is running (SSH_AUTH_SOCK is not set)`, {
-      remedy: 'Start ssh-agent, or name key files: --ssh default=~/.ssh/id_ed25519.',
+      remedy: 'Start ssh-agent, or name key files: --ssh default=$HOME/.ssh/id_ed25519.',
     });
   }
   return [id, {socket}];
@@ -186,6 +187,13 @@ export function parseSize(text: string, flag: string): number {
 export function parseCount(text: string, flag: string): number {
   if (/^[1-9]\d{0,5}$/.test(text)) return Number(text);
   throw new BuildError('USAGE', `${flag} wants a whole number of at least 1, not ${quote(text)}`);
+}
+
+/** A port of TCP, from 1 to 65535. */
+export function parsePort(text: string, flag: string): number {
+  const port = /^[1-9]\d{0,4}$/.test(text) ? Number(text) : Infinity;
+  if (port <= 65_535) return port;
+  throw new BuildError('USAGE', `${flag} wants a port from 1 to 65535, not ${quote(text)}`);
 }
 
 /** `--label K=V`, `K` alone is an empty value. */

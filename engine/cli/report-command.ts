@@ -16,7 +16,7 @@ import {type Page, renderPage} from '../report/page.js';
 import type {BuildRecord} from '../store/build-record.js';
 import {readHistory} from '../store/history.js';
 import {findOptions} from './diff-command.js';
-import {parseCount} from './flag-values.js';
+import {parsePort} from './flag-values.js';
 import type {StoreFlags} from './store-options.js';
 import {storeRoot} from './store-root.js';
 import type {Terminal} from './terminal.js';
@@ -41,7 +41,7 @@ export async function reportCommand(
   const root = storeRoot(flags.root, terminal);
   if (flags.serve === true) {
     const {serveReports} = await import('../report/serve.js');
-    const port = flags.port === undefined ? 0 : parseCount(flags.port, '--port');
+    const port = flags.port === undefined ? 0 : parsePort(flags.port, '--port');
     const make = (): Promise<Page> => pageOf(name, root, flags, terminal, signal);
     await serveReports(
       {root, port, make, follow: name === undefined, say: (url) => terminal.answer(`${url}\n`)},

@@ -34,12 +34,17 @@ export function systemTerminal(executor?: EarlyExecutor): Terminal {
     if (process.stdout.listenerCount('error') === 0) process.stdout.on('error', readerGone);
     return process.stdout;
   };
+  const stderr = (): Writable => {
+    // A build goes on when nobody reads its progress any more.
+    if (process.stderr.listenerCount('error') === 0) process.stderr.on('error', () => undefined);
+    return process.stderr;
+  };
   return {
     answer: createWriter(1, stdout),
     get answerStream() {
       return stdout();
     },
-    error: createWriter(2, () => process.stderr),
+    error: createWriter(2, stderr),
     environment: process.env,
     directory: process.cwd(),
     get stdin() {
@@ -70,9 +75,10 @@ function createWriter(descriptor: number, stream: () => Writable): (text: string
       try {
         while (written < bytes.length) written += writeSync(descriptor, bytes, written);
       } catch (error) {
-        if (hasErrno(error, 'EAGAIN', 'EPIPE')) direct = false;
+        if (hasErrno(error, 'EAGAIN')) direct = false;
         // Where standard error cannot be written to, there is nobody to tell.
         else if (descriptor === 2) return;
+        else if (hasErrno(error, 'EPIPE')) direct = false;
         else throw new BuildError('IO', `cannot write to standard output: ${messageOf(error)}`, {cause: error});
       }
       rest = bytes.subarray(written);

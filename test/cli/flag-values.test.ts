@@ -9,6 +9,7 @@ import {
   parseHost,
   parseLabel,
   parseOutput,
+  parsePort,
   parseSecret,
   parseSize,
   parseSsh,
@@ -55,6 +56,13 @@ test('--output with attributes', parses, () => parseOutput('type=oci,dest=a.tar,
   attributes: {compression: 'zstd'},
 });
 test('--output of an unknown type', refuses, () => parseOutput('type=locale,dest=x', '/w'), /did you mean "local"/);
+test('--output type=local with an empty dest', refuses, () => parseOutput('type=local,dest=', '/w'), /needs dest/);
+test('--output of nothing', refuses, () => parseOutput('', '/w'), /needs dest/);
+test('--output type=tar with an empty dest', parses, () => parseOutput('type=tar,dest=', '/w'), {
+  type: 'tar',
+  dest: undefined,
+  attributes: {},
+});
 test('--output type=local without dest', refuses, () => parseOutput('type=local', '/w'), /needs dest/);
 
 test('--secret with src', parses, () => parseSecret('id=a,src=f', '/w', {}), ['a', {kind: 'file', path: '/w/f'}]);
@@ -123,6 +131,9 @@ for (const [text, bytes] of [
 }
 test('the size 1x', refuses, () => parseSize('1x', '--shm-size'), /--shm-size/);
 test('the count 0', refuses, () => parseCount('0', '--jobs'), /--jobs/);
+test('the port 65535', parses, () => parsePort('65535', '--port'), 65_535);
+test('the port 70000', refuses, () => parsePort('70000', '--port'), /from 1 to 65535/);
+test('the port 0', refuses, () => parsePort('0', '--port'), /--port/);
 test('the count 4', parses, () => parseCount('4', '--jobs'), 4);
 test('a label with a value', parses, () => parseLabel('a=b=c'), ['a', 'b=c']);
 test('a label without a value', parses, () => parseLabel('a'), ['a', '']);

@@ -27,6 +27,15 @@ const heredocs = test.macro<[DaemonKind]>({
 test(heredocs, 'debian');
 test(heredocs, 'current');
 
+test('a build goes on when nobody reads its progress any more', async (t) => {
+  const {cli} = workshop(t, undefined, {Dockerfile: 'FROM scratch\nCOPY a /\n', a: 'a'});
+  // The pipe's reader has ended long before the first line comes.
+  const shell = 'exec 3>&1; { "$0" "$@" 2>&1 >&3; echo "status $?" >&3; } | true';
+  const build = ['--driver', 'embedded', '-t', 'unread'];
+  t.regex((await cli(build, {prefix: ['sh', '-c', shell]})).stdout, /^tag +unread\nstatus 0\n$/m);
+  t.regex((await cli(['plan', 'absent'], {prefix: ['sh', '-c', shell]})).stdout, /^status 2$/m);
+});
+
 test('progress: plain, rawjson and quiet', async (t) => {
   const daemon = daemonOrSkip(t, 'debian');
   if (daemon === undefined) return;

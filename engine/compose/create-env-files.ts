@@ -34,7 +34,8 @@ async function createFrom({path, from}: MissingEnvFile): Promise<boolean> {
   const beside = join(dirname(path), `.${basename(path)}.${process.pid}-${randomBytes(6).toString('hex')}`);
   try {
     await copyFile(from, beside, constants.COPYFILE_EXCL);
-    const handle = await open(beside, 'r+');
+    // Not for writing: the copy of a file that may only be read may not be written to either.
+    const handle = await open(beside, 'r');
     try {
       await handle.chmod(mode & 0o777);
       await handle.sync();

@@ -20,8 +20,7 @@ const messages: Readonly<Partial<Record<string, string>>> = {
 /** The YAML documents of a file, in order; empty ones are left out. Rejects with COMPOSE_SYNTAX, file and line. */
 export async function parseYaml(file: SourceFile): Promise<readonly ComposeNode[]> {
   const yaml = await import('yaml');
-  const text = file.text.replace(/^\uFEFF/, ' ');
-  const documents = yaml.parseAllDocuments(text, {
+  const documents = yaml.parseAllDocuments(file.text, {
     // Every scalar as it is written: types follow Compose, not this library.
     schema: 'failsafe',
     prettyErrors: false,

@@ -9,6 +9,12 @@ test('a checkout without a Compose file has no settings', async (t) => {
   t.is(await load(t, {Dockerfile: 'FROM a'}).build(), undefined);
 });
 
+test('a byte order mark is no part of the first key, which begins its line', async (t) => {
+  const text = 'name: marked\nservices:\n  web: {build: .}\n';
+  const found = await load(t, {'compose.yaml': `\ufeff${text}`}).build();
+  t.like(found, {service: 'web', projectName: 'marked'});
+});
+
 test('docker/docker-compose.yaml is found, and its paths are relative to docker/', async (t) => {
   const {build, directory} = load(t, {
     'docker/docker-compose.yaml': web('image: ${I:-i}\nbuild: {context: .., dockerfile: docker/Dockerfile}'),

@@ -4,6 +4,7 @@ import {BuildError, quote} from '../base/errors.js';
 import type {TimedStep} from '../compare/step-times.js';
 import {savedVariant} from '../experiment/saved.js';
 import {readHistory} from '../store/history.js';
+import {pastBuild} from './past-build.js';
 
 /** What is known of how an image came to be. */
 export interface Subject {
@@ -32,7 +33,7 @@ export async function createSubjects(root: string, directory: string, signal: Ab
         throw new BuildError('NOT_FOUND', `the variant ${quote(text)} has no image: ${variant.status}`);
       }
       if (!/^\d{8}T\d{6,9}/.test(text)) return undefined;
-      const record = records.find(({id}) => id.startsWith(text));
+      const record = pastBuild(records, text);
       const image = record?.image?.configDigest ?? record?.image?.manifestDigest;
       if (record !== undefined && typeof image === 'string')
         return {image, artifacts: record.artifacts, steps: record.steps};

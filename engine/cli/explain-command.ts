@@ -2,6 +2,7 @@ import {BuildError, quote} from '../base/errors.js';
 import {count, formatDuration} from '../progress/format.js';
 import type {BuildRecord, Cause, RecordedStep} from '../store/build-record.js';
 import {readHistory} from '../store/history.js';
+import {pastBuild} from './past-build.js';
 import type {StoreFlags} from './store-options.js';
 import {storeRoot} from './store-root.js';
 import type {Terminal} from './terminal.js';
@@ -17,7 +18,7 @@ export async function explainCommand(
   terminal: Terminal,
   signal: AbortSignal,
 ): Promise<number> {
-  const build = await pastBuild(flags, terminal, signal);
+  const build = await explained(flags, terminal, signal);
   const steps = step === undefined ? build.steps : stepsNamed(build.steps, step);
   if (flags.json === true) {
     const {id, time, dockerfile, place, target, driver, outcome, seconds, error} = build;
@@ -31,17 +32,14 @@ export async function explainCommand(
 }
 
 /** The build of `--build`; else the last one of this directory, else the last one. Throws BuildError NOT_FOUND. */
-async function pastBuild(flags: ExplainFlags, terminal: Terminal, signal: AbortSignal): Promise<BuildRecord> {
+async function explained(flags: ExplainFlags, terminal: Terminal, signal: AbortSignal): Promise<BuildRecord> {
   const {records} = await readHistory(storeRoot(flags.root, terminal), {}, signal);
   if (flags.build !== undefined) {
-    const wanted = flags.build;
-    const found = records.filter(({id}) => id.startsWith(wanted));
-    if (found[0] !== undefined && (found.length === 1 || found[0].id === wanted)) return found[0];
-    throw new BuildError(
-      'NOT_FOUND',
-      `${found.length === 0 ? 'no past build' : count(found.length, 'past build')} has an id that begins with ${quote(wanted)}`,
-      {remedy: 'build-image history --json lists them.'},
-    );
+    const named = pastBuild(records, flags.build);
+    if (named !== undefined) return named;
+    throw new BuildError('NOT_FOUND', `no past build has an id that begins with ${quote(flags.build)}`, {
+      remedy: 'build-image history --json lists them.',
+    });
   }
   const here = terminal.directory;
   const found =

@@ -13,13 +13,17 @@ export function asBuildError(error: unknown, signal?: AbortSignal): BuildError {
       cause: error,
     });
   }
-  if (hasErrno(error, 'EACCES', 'EPERM', 'EROFS', 'ENOENT', 'ENOTDIR', 'EISDIR', 'EMFILE')) {
-    return new BuildError('IO', messageOf(error), {cause: error});
-  }
+  if (isRefusal(error)) return new BuildError('IO', messageOf(error), {cause: error});
   return new BuildError('IO', `internal error: ${messageOf(error)}`, {
     remedy: 'This is a fault of build-image: please report it, with BUILD_IMAGE_DEBUG=1 for the details.',
     cause: error,
   });
+}
+
+/** What the system refuses has its reason outside, but for arguments that nobody should have given it. */
+function isRefusal(error: unknown): boolean {
+  const {errno, syscall} = error instanceof Error ? (error as NodeJS.ErrnoException) : {};
+  return typeof errno === 'number' && typeof syscall === 'string' && !hasErrno(error, 'EBADF', 'EFAULT', 'EINVAL');
 }
 
 function pathOf(error: NodeJS.ErrnoException): string {

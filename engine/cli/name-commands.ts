@@ -2,21 +2,16 @@ import {BuildError, quote} from '../base/errors.js';
 import {didYouMean} from '../base/nearest.js';
 import {familiarName, formatReference, parseReference, withDefaultTag} from '../oci/reference.js';
 import type {Store} from '../store/store.js';
-import {listTags, readTag, removeTag, type Tag, writeTag} from '../store/tags.js';
+import {findTags} from '../store/find-tags.js';
+import {listTags, removeTag, type Tag, writeTag} from '../store/tags.js';
 import {type StoreFlags, withStoreOf} from './store-options.js';
 import type {Terminal} from './terminal.js';
 
-/** An image of the store by its name, or by the beginning of its ID. Throws NOT_FOUND. */
-export function findTag(store: Store, text: string): Tag {
-  const all = listTags(store.root);
-  const id = text.replace(/^sha256:/, '');
-  const byId = /^[0-9a-f]{6,64}$/.test(id)
-    ? all.find(({configDigest}) => configDigest.slice(7).startsWith(id))
-    : undefined;
-  if (byId !== undefined) return byId;
-  const found = readTag(store, formatReference(withDefaultTag(parseReference(text))));
-  if (found !== undefined) return found;
-  const names = all.map(({reference}) => familiarName(parseReference(reference)));
+/** The tags that a name or the beginning of an ID means, at least one. Throws NOT_FOUND, or USAGE for an ID of several images. */
+export function tagsOf(store: Store, text: string): readonly [Tag, ...Tag[]] {
+  const [first, ...more] = findTags(store, text);
+  if (first !== undefined) return [first, ...more];
+  const names = listTags(store.root).map(({reference}) => familiarName(parseReference(reference)));
   throw new BuildError('NOT_FOUND', `the store has no image ${quote(text)}${didYouMean(text, names)}`, {
     remedy: 'build-image images lists those that it has.',
   });
@@ -32,12 +27,16 @@ export async function tagCommand(
   return withStoreOf(flags, terminal, signal, (store) => {
     const parsed = withDefaultTag(parseReference(target));
     if (parsed.digest !== undefined) throw new BuildError('USAGE', 'an image gets a name with a tag, not a digest');
-    writeTag(store, {...findTag(store, source), reference: formatReference(parsed), created: new Date().toISOString()});
+    writeTag(store, {
+      ...tagsOf(store, source)[0],
+      reference: formatReference(parsed),
+      created: new Date().toISOString(),
+    });
     return 0;
   });
 }
 
-/** `build-image rmi NAME…`: takes names away. What no name needs any more goes with the next prune. */
+/** `build-image rmi NAME…`: takes names away, of an ID all of them. What no name needs any more goes with the next prune. */
 export async function removeCommand(
   names: readonly string[],
   flags: StoreFlags,
@@ -45,7 +44,7 @@ export async function removeCommand(
   signal: AbortSignal,
 ): Promise<number> {
   const removed = await withStoreOf(flags, terminal, signal, (store) => {
-    const tags = names.map((name) => findTag(store, name));
+    const tags = names.flatMap((name) => tagsOf(store, name));
     return tags.filter(({reference}) => removeTag(store, reference)).map(({reference}) => reference);
   });
   if (flags.json === true) terminal.answer(`${JSON.stringify({untagged: removed}, null, 2)}\n`);

@@ -17,6 +17,7 @@ import type {BuildRecord} from '../store/build-record.js';
 import {readHistory} from '../store/history.js';
 import {findOptions} from './diff-command.js';
 import {parsePort} from './flag-values.js';
+import {pastBuild} from './past-build.js';
 import type {StoreFlags} from './store-options.js';
 import {storeRoot} from './store-root.js';
 import type {Terminal} from './terminal.js';
@@ -81,9 +82,9 @@ async function pageOf(
 }
 
 /** By id or the beginning of one; without a name the newest. */
-export async function findBuild(name: string | undefined, root: string, signal: AbortSignal): Promise<BuildRecord> {
+async function findBuild(name: string | undefined, root: string, signal: AbortSignal): Promise<BuildRecord> {
   const {records} = await readHistory(root, name === undefined ? {most: 1} : {}, signal);
-  const found = name === undefined ? records[0] : records.find(({id}) => name.length >= 8 && id.startsWith(name));
+  const found = name === undefined ? records[0] : pastBuild(records, name);
   if (found !== undefined) return found;
   if (name === undefined) {
     throw new BuildError('NOT_FOUND', 'there is no build to report on', {remedy: 'Build something: build-image.'});

@@ -2,7 +2,7 @@ import {resolve} from 'node:path';
 import {BuildError} from '../base/errors.js';
 import {createRedactor} from '../base/redact.js';
 import {credentialsOf} from './credentials.js';
-import {findTag} from './name-commands.js';
+import {tagsOf} from './name-commands.js';
 import {type StoreFlags, withStoreOf} from './store-options.js';
 import type {Terminal} from './terminal.js';
 
@@ -25,7 +25,7 @@ export async function saveCommand(
     });
   }
   await withStoreOf(flags, terminal, signal, async (store) => {
-    const tags = names.map((name) => findTag(store, name));
+    const tags = names.map((name) => tagsOf(store, name)[0]);
     const {savedFiles} = await import('../drivers/embedded/outputs/save-images.js');
     const {tarOf} = await import('../drivers/embedded/outputs/archive.js');
     const {writeStream, writeToStream} = await import('../drivers/embedded/outputs/destination.js');

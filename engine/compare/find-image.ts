@@ -1,12 +1,12 @@
 import {BuildError, quote} from '../base/errors.js';
 import {nearest} from '../base/nearest.js';
 import type {DockerEndpoint} from '../drivers/docker/endpoint.js';
-import {familiarName, parseReference} from '../oci/reference.js';
+import {familiarName, normalReference, parseReference} from '../oci/reference.js';
 import {closeStore, openStore} from '../store/open.js';
 import {listTags} from '../store/tags.js';
 import {imageOfFile} from './file-image.js';
 import type {ImageSource} from './image.js';
-import {imageOfRegistry, imageOfStore, normalName, type StoreOptions} from './store-image.js';
+import {imageOfRegistry, imageOfStore, type StoreOptions} from './store-image.js';
 
 export interface FindOptions extends StoreOptions {
   /** What relative paths are relative to; absolute. */
@@ -32,7 +32,7 @@ export async function findImage(text: string, options: FindOptions, signal: Abor
   }
   const stored = await imageOfStore(text, options, signal);
   if (stored !== undefined) return stored;
-  if (mayPull && normalName(text) !== undefined && !/^[0-9a-f]{12,64}$/.test(text)) {
+  if (mayPull && normalReference(text) !== undefined && !/^[0-9a-f]{12,64}$/.test(text)) {
     try {
       return await imageOfRegistry(text, options, signal);
     } catch (error) {

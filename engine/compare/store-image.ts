@@ -2,15 +2,15 @@ import {BuildError} from '../base/errors.js';
 import {createImageSource, type SourceOptions} from '../drivers/embedded/images/open-source.js';
 import {layerAsUser} from '../drivers/embedded/read-tree-as-user.js';
 import {snapshotLayer, stepDiffOptions} from '../drivers/embedded/step-layers.js';
-import {type Digest, hexOf} from '../oci/digest.js';
+import type {Digest} from '../oci/digest.js';
 import type {Platform} from '../oci/platform.js';
-import {familiarName, formatReference, parseReference, withDefaultTag} from '../oci/reference.js';
+import {familiarName, parseReference} from '../oci/reference.js';
 import {layerTar} from '../snapshot/diff.js';
 import {hasBlob} from '../store/blobs.js';
 import {chainIdOf, readChain} from '../store/layers.js';
+import {findTags} from '../store/find-tags.js';
 import {closeStore, openStore} from '../store/open.js';
 import type {Store} from '../store/store.js';
-import {listTags, type Tag} from '../store/tags.js';
 import {fromResolved, type ImageSource} from './image.js';
 
 export interface StoreOptions {
@@ -23,27 +23,6 @@ export interface StoreOptions {
   readonly events: SourceOptions['events'];
 }
 
-/** The tag that a name, an ID or a digest (at least 12 of its digits) means in the store. */
-export function findTag(store: Store, text: string): Tag | undefined {
-  const hex = /^(?:sha256:)?([0-9a-f]{12,64})$/.exec(text)?.[1];
-  const tags = listTags(store.root);
-  if (hex !== undefined) {
-    return tags.find(({configDigest, manifestDigest}) =>
-      [configDigest, manifestDigest].some((digest) => hexOf(digest).startsWith(hex)),
-    );
-  }
-  const name = normalName(text);
-  return name === undefined ? undefined : tags.find(({reference}) => reference === name);
-}
-
-export function normalName(text: string): string | undefined {
-  try {
-    return formatReference(withDefaultTag(parseReference(text)));
-  } catch {
-    return undefined;
-  }
-}
-
 /** An image of the store; undefined where it has none of this name. What is opened keeps it from a prune until `close`. */
 export async function imageOfStore(
   text: string,
@@ -52,7 +31,7 @@ export async function imageOfStore(
 ): Promise<ImageSource | undefined> {
   const store = openStore(options.root, signal);
   try {
-    const tag = findTag(store, text);
+    const [tag] = findTags(store, text);
     if (tag !== undefined) return await opened(tag.reference, tag.platform, text, store, options, signal);
   } catch (error) {
     closeStore(store);

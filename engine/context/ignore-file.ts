@@ -48,7 +48,8 @@ async function leadsOut(root: string, file: string): Promise<boolean> {
   try {
     return !(await realpath(file)).startsWith(`${await realpath(root)}/`);
   } catch (error) {
-    if (hasErrno(error, 'ENOENT', 'ENOTDIR')) return false;
+    // Whoever reads it meets the same, and knows what to say.
+    if (hasErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP')) return false;
     throw error;
   }
 }

@@ -97,10 +97,11 @@ function splitDomain(name: string): {readonly domain: string; readonly path: str
 function checkName(text: string, domain: string, path: string): void {
   if (!domainPattern.test(domain)) throw invalid(text, `${quote(domain)} is not a registry host`);
   if (path !== path.toLowerCase()) {
+    const written = text.includes(path) ? path : path.slice(officialPrefix.length);
     throw invalid(
       text,
-      'a repository name is lower case',
-      `Did you mean ${quote(text.replace(path, path.toLowerCase()))}?`,
+      'a repository name is in lower case',
+      `Did you mean ${quote(text.replace(written, written.toLowerCase()))}?`,
     );
   }
   for (const component of path.split('/')) {
@@ -136,6 +137,15 @@ export function familiarName(reference: Reference): string {
 /** With `:latest` where there is neither tag nor digest. */
 export function withDefaultTag(reference: Reference): Reference {
   return reference.tag === undefined && reference.digest === undefined ? {...reference, tag: 'latest'} : reference;
+}
+
+/** `docker.io/library/debian:latest` of `debian`; undefined where the text is no reference. */
+export function normalReference(text: string): string | undefined {
+  try {
+    return formatReference(withDefaultTag(parseReference(text)));
+  } catch {
+    return undefined;
+  }
 }
 
 function suffix({tag, digest}: Reference): string {

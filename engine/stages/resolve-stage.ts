@@ -1,6 +1,6 @@
 import {BuildError, type SourceRange} from '../base/errors.js';
 import type {ContainerConfig, ImageConfig} from '../oci/config.js';
-import {formatReference, parseReference, withDefaultTag} from '../oci/reference.js';
+import {normalReference} from '../oci/reference.js';
 import {nearest} from '../base/nearest.js';
 import type {Warning} from '../dockerfile/ast.js';
 import {formatPlatform, type Platform} from '../oci/platform.js';
@@ -94,14 +94,6 @@ function numberingOf(input: StageInput): Numbering {
   const fromTotal = own + (from.base.kind === 'image' || from.base.kind === 'context' ? 1 : 0);
   const stage = layout.stages.length === 1 ? '' : (text.name ?? `stage-${text.index}`);
   return {stage, fromTotal, total: fromTotal + statements.filter(({trigger}) => trigger).length};
-}
-
-function fullReference(name: string): string {
-  try {
-    return formatReference(withDefaultTag(parseReference(name)));
-  } catch {
-    return name;
-  }
 }
 
 /** A variable that a secret mount fills is `****` in names, whatever else has its name. */
@@ -227,5 +219,5 @@ function fromText({text, from}: StageInput): string {
 
 function fromName(base: StageBase, image: string, {stage, fromTotal}: Numbering): string | undefined {
   if (base.kind !== 'image') return undefined;
-  return `${progressPrefix(stage, 1, fromTotal, false)}FROM ${fullReference(image)}`;
+  return `${progressPrefix(stage, 1, fromTotal, false)}FROM ${normalReference(image) ?? image}`;
 }

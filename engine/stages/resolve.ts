@@ -1,6 +1,7 @@
 import type {Dockerfile, Warning} from '../dockerfile/ast.js';
 import type {ImageConfig} from '../oci/config.js';
 import {hostPlatform, type Platform} from '../oci/platform.js';
+import {normalReference} from '../oci/reference.js';
 import {argReports} from './arg-reports.js';
 import {argWarnings, uselessOverrides} from './arg-checks.js';
 import {readGlobals, type Globals} from './globals.js';
@@ -11,7 +12,7 @@ import type {BuildArg, ResolveOptions} from './options.js';
 import {envOverridesOf} from './overrides.js';
 import {isProxyArg} from './platform-args.js';
 import {resolveStage, type ResolvedStage} from './resolve-stage.js';
-import {normalReference, type NameTable} from './sources.js';
+import type {NameTable} from './sources.js';
 import {invalidDefaults, platformWarning, readFrom, type FromLine} from './stage-base.js';
 import {statementsOf, type StageStatement} from './triggers.js';
 

@@ -1,7 +1,7 @@
 import type {SourceRange} from '../base/errors.js';
 import {nearest} from '../base/nearest.js';
 import type {Dockerfile} from '../dockerfile/ast.js';
-import {formatReference, parseReference, withDefaultTag} from '../oci/reference.js';
+import {normalReference} from '../oci/reference.js';
 import {failAt} from './fail.js';
 import type {Source, StageBase} from './graph.js';
 import {knownImages} from './known-images.js';
@@ -20,15 +20,6 @@ export interface NameTable {
   readonly contexts: ReadonlySet<string>;
   /** References whose config is known: images that exist. */
   readonly images: ReadonlySet<string>;
-}
-
-/** `docker.io/library/debian:latest` of `debian`; undefined where it is no reference. */
-export function normalReference(text: string): string | undefined {
-  try {
-    return formatReference(withDefaultTag(parseReference(text)));
-  } catch {
-    return undefined;
-  }
 }
 
 /** The named context that takes the place of `name`, a stage's or an image's; undefined where there is none. */

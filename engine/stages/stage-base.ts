@@ -3,12 +3,13 @@ import {didYouMean, nearest} from '../base/nearest.js';
 import type {Warning} from '../dockerfile/ast.js';
 import {expand} from '../dockerfile/expand.js';
 import {formatPlatform, parsePlatform, type Platform} from '../oci/platform.js';
+import {normalReference} from '../oci/reference.js';
 import {failAt, within} from './fail.js';
 import type {Globals} from './globals.js';
 import type {StageBase} from './graph.js';
 import type {Layout, StageText} from './layout.js';
 import {markUsed} from './scope.js';
-import {contextFor, normalReference, resolveBase, type NameTable} from './sources.js';
+import {contextFor, resolveBase, type NameTable} from './sources.js';
 import {warning} from '../dockerfile/rules.js';
 
 export interface FromLine {

@@ -4,7 +4,7 @@ import {main} from '../../engine/cli/program.js';
 import {parseAge} from '../../engine/cli/store-options.js';
 import {renderTable} from '../../engine/cli/table.js';
 import type {Terminal} from '../../engine/cli/terminal.js';
-import {digestOf} from '../../engine/oci/digest.js';
+import {digestOf, parseDigest} from '../../engine/oci/digest.js';
 import {openCache} from '../../engine/store/caches.js';
 import {recordBuild} from '../../engine/store/history.js';
 import {closeStore, openStore} from '../../engine/store/open.js';
@@ -101,6 +101,25 @@ test('history lists past builds, the newest first', async (t) => {
   t.is((await call('history', '--root', root, '--last', '0')).status, 2);
 });
 
+test('a past build is named by the beginning of its id where that is the only one', async (t) => {
+  const root = temporaryDirectory(t);
+  for (const second of [0, 1]) recordBuild(root, recordOf({}), new Date(second * 1000), never);
+  const [newest = {id: ''}] = (
+    JSON.parse((await call('history', '--root', root, '--json')).answer) as {builds: {id: string}[]}
+  ).builds;
+  const start = newest.id.slice(0, newest.id.indexOf('-'));
+  t.regex((await call('explain', '--root', root, '--build', start)).answer, new RegExp(`^build ${newest.id}$`, 'm'));
+  for (const argv of [
+    ['explain', '--build', '1970'],
+    ['report', '1970'],
+  ]) {
+    const {status, error} = await call(...argv, '--root', root);
+    t.is(status, 1);
+    t.regex(error, /the ids of 2 past builds begin with "1970"\nGive more of the id/);
+  }
+  t.regex((await call('report', 'x', '--root', root)).error, /there is no build or experiment "x"/);
+});
+
 test('du says what is there and what is in use', async (t) => {
   const root = temporaryDirectory(t);
   fill(root);
@@ -159,6 +178,32 @@ for (const [argv, message] of [
     t.regex(error, message);
   });
 }
+
+test('an ID means all names of its image, a name goes before it, and the digits of two images mean neither', async (t) => {
+  const root = temporaryDirectory(t);
+  fill(root);
+  const store = openStore(root, never);
+  const ids = [`sha256:${'ab'.repeat(31)}00`, `sha256:${'ab'.repeat(31)}11`] as const;
+  const tag = (name: string, id: string): void =>
+    writeTag(store, {
+      reference: `docker.io/library/${name}`,
+      manifestDigest: digestOf(id),
+      configDigest: parseDigest(id),
+      platform: {os: 'linux', architecture: 'amd64'},
+      created: '2026-01-01T00:00:00.000Z',
+      snapshots: [],
+    });
+  tag('one:1', ids[0]);
+  tag('one:2', ids[0]);
+  tag('two:1', ids[1]);
+  tag('abababab:latest', ids[1]);
+  const several = await call('rmi', '--root', root, 'ababababab');
+  t.is(several.status, 2);
+  t.regex(several.error, /the IDs of several images begin with "ababababab"\nGive more of its digits/);
+  t.is((await call('rmi', '--root', root, 'abababab')).answer, 'untagged  abababab:latest\n');
+  t.is((await call('rmi', '--root', root, ids[0].slice(7))).answer, 'untagged  one:1\nuntagged  one:2\n');
+  closeStore(store);
+});
 
 test('an image gets a second name, and loses names; what is not there is named with the nearest', async (t) => {
   const {cli} = workshop(t, undefined, {'app/Dockerfile': 'FROM scratch\nLABEL a=b\n'});

@@ -159,6 +159,14 @@ test.serial('an archive that unfolds to more than the limit is refused', async (
   });
 });
 
+test.serial('an ignore file that is a link to itself cannot be read', async (t) => {
+  const tar = await tarOf([
+    {name: '.dockerignore', type: 'symlink', linkname: '.dockerignore'},
+    {name: 'f', content: 'f'},
+  ]);
+  await t.throwsAsync(fromStdin(tar), {code: 'CONTEXT_UNREADABLE', message: /cannot read the ignore file/});
+});
+
 test.serial('an ignore file that is a link out of a fetched context is refused', async (t) => {
   const tar = await tarOf([{name: '.dockerignore', type: 'symlink', linkname: '/etc/passwd'}]);
   await t.throwsAsync(fromStdin(tar), {code: 'CONTEXT_INVALID', message: /leads out/});

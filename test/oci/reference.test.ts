@@ -88,6 +88,8 @@ test('a reference in upper case is told how to write it', (t) => {
   const error = t.throws<BuildError>(() => parseReference('Team/App:1'), {code: 'REFERENCE_INVALID'});
   // "Team" has an upper-case letter, so it is a host for Docker too.
   t.is(error.details.remedy, 'Did you mean "Team/app:1"?');
+  const official = t.throws<BuildError>(() => parseReference('Debian:Slim'), {code: 'REFERENCE_INVALID'});
+  t.is(official.details.remedy, 'Did you mean "debian:Slim"?');
 });
 
 test('the default tag is added only where there is neither tag nor digest', (t) => {

@@ -168,7 +168,7 @@ async function makeLayer(made: Recipe, events: EventSink, signal: AbortSignal): 
   }).catch((error: unknown) => {
     if (root || !(error instanceof BuildError) || error.code !== 'BUILD_FAILED') throw error;
     throw new BuildError(error.code, error.message, {
-      remedy: `${error.details.remedy ?? ''}\nAs an ordinary user mmdebstrap needs the package uidmap and a line for the user in /etc/subuid and /etc/subgid.`,
+      remedy: `${error.details.remedy ?? ''}\nAs an ordinary user mmdebstrap needs the package uidmap, a line for the user in /etc/subuid and /etc/subgid, and a kernel that makes user namespaces (sysctl user.max_user_namespaces).`,
       cause: error,
     });
   });

@@ -11,7 +11,7 @@ export function processesWith(text: string): readonly number[] {
   };
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
-    .filter((name) => has(`/proc/${name}/cmdline`))
+    .filter((name) => has(`/proc/${name}/cmdline`) || has(`/proc/${name}/environ`))
     .map(Number);
 }
 

@@ -1,5 +1,6 @@
-import {type ChildProcess, type Serializable, spawn, type StdioOptions} from 'node:child_process';
+import {type ChildProcess, execFile, type Serializable, spawn, type StdioOptions} from 'node:child_process';
 import {once} from 'node:events';
+import {promisify} from 'node:util';
 import {adoptAuthorities, environmentWithout} from '../../base/authorities.js';
 import {BuildError, hasErrno, messageOf} from '../../base/errors.js';
 import {namespaceRefusal} from './namespace-refusal.js';
@@ -39,14 +40,23 @@ const mostErrorText = 8192;
 export async function enterNamespace(script: string, options: NamespaceOptions): Promise<NamespacedProcess> {
   options.signal.throwIfAborted();
   const [program, ...args] = command(script, options);
-  const stdio: StdioOptions =
-    options.interactive === true ? ['inherit', 'inherit', 'inherit', 'ipc'] : ['ignore', 'inherit', 'pipe', 'ipc'];
-  const child = spawn(program, args, {stdio, serialization: 'advanced', env: environmentWithout()});
+  const interactive = options.interactive === true;
+  const stdio: StdioOptions = interactive
+    ? ['inherit', 'inherit', 'inherit', 'ipc']
+    : ['ignore', 'inherit', 'pipe', 'ipc'];
+  // What has the terminal cannot have a process group of its own, which is killed where something of it is left.
+  if (interactive && !options.root) await askKernel(options.signal);
+  const spawned = {stdio, serialization: 'advanced', env: environmentWithout(), detached: !interactive} as const;
+  const child = spawn(program, args, spawned);
+  const killGroup = () => {
+    if (!interactive && child.pid !== undefined) killAll(child.pid);
+  };
   if (options.first !== undefined && child.connected) child.send(options.first, () => undefined);
   let errors = '';
   child.stderr?.on('data', (chunk: Buffer) => {
     if (errors.length < mostErrorText) errors += chunk.toString();
   });
+  let isReady = false;
   let exit: number | undefined;
   let resolveEnd: (outcome: number | Error) => void = () => undefined;
   const ended = new Promise<number | Error>((resolve) => (resolveEnd = resolve));
@@ -57,12 +67,15 @@ export async function enterNamespace(script: string, options: NamespaceOptions):
   child.on('error', resolveEnd);
   child.on('exit', (code, name) => {
     exit = code ?? 128 + (name === 'SIGKILL' ? 9 : 15);
+    // Refused by the kernel, unshare leaves the process that was to map the ids, which waits for ever and holds the pipes.
+    if (!isReady) killGroup();
     settle();
   });
   child.stderr?.on('close', settle);
   child.on('close', () => resolveEnd(exit ?? 1));
   const stop = () => {
     child.kill('SIGKILL');
+    killGroup();
     // Killed before it has told the kernel to end its child as well, unshare leaves that alone: it ends by itself then.
     if (child.connected) child.disconnect();
     settle();
@@ -76,8 +89,10 @@ export async function enterNamespace(script: string, options: NamespaceOptions):
   try {
     const outcome = await Promise.race([ready(child), ended]);
     options.signal.throwIfAborted();
-    if (outcome === 'ready')
+    if (outcome === 'ready') {
+      isReady = true;
       return {channel: child, ended: ended.then(numberOf), errors: () => errors.replaceAll(killedNote, ''), kill};
+    }
     if (hasErrno(outcome, 'ENOENT')) {
       throw new BuildError('TOOL_MISSING', `${program} is not installed`, {
         remedy: 'Install it: apt-get install util-linux',
@@ -91,6 +106,27 @@ export async function enterNamespace(script: string, options: NamespaceOptions):
     throw error;
   } finally {
     options.signal.removeEventListener('abort', onAbort);
+  }
+}
+
+function killAll(group: number): void {
+  try {
+    process.kill(-group, 'SIGKILL');
+  } catch (error) {
+    // All of it has ended, or what is left is another's and ends with its namespace.
+    if (!hasErrno(error, 'ESRCH', 'EPERM')) throw error;
+  }
+}
+
+/** Whether the kernel makes the namespaces of an ordinary user: no ids are mapped, so that nothing waits where it does not. */
+async function askKernel(signal: AbortSignal): Promise<void> {
+  try {
+    await promisify(execFile)('unshare', ['--user', '--mount', '--pid', 'true'], {signal});
+  } catch (error) {
+    signal.throwIfAborted();
+    const {stderr} = error as {readonly stderr?: string};
+    // Without a word of unshare, the real one says what is missing.
+    if (stderr !== undefined && stderr !== '') throw namespaceRefusal(false, stderr.trim());
   }
 }
 

@@ -14,22 +14,29 @@ export interface NamespaceFacts {
 
 const subordinate = 'usermod --add-subuids 100000-165535 --add-subgids 100000-165535';
 
+const namespaceNames = {user: 'user', mnt: 'mount', pid: 'pid'} as const;
+
 /** Why the namespaces could not be made, and what to do; `detail` is what the tool said. */
 export function namespaceRefusal(root: boolean, detail: string, facts: NamespaceFacts = machine()): BuildError {
   const refused = (reason: string, remedy: string) =>
     new BuildError('KERNEL_REFUSED', `no namespaces for the build: ${reason} (${detail})`, {remedy});
+  const setting = (name: string) => facts.read(`/proc/sys/${name}`)?.trim();
+  // Of the user namespace that this process is in; root is not spared.
+  for (const kind of ['user', 'mnt', 'pid'] as const) {
+    if ((root && kind === 'user') || setting(`user/max_${kind}_namespaces`) !== '0') continue;
+    return refused(
+      `the number of ${namespaceNames[kind]} namespaces is limited to 0`,
+      `As root: sysctl -w user.max_${kind}_namespaces=15000`,
+    );
+  }
   if (root) {
     return refused(
       'the kernel or the container around this process does not let root make a mount and a pid namespace',
       'In a container, give it more rights: docker run --privileged, or use the docker driver (--driver docker).',
     );
   }
-  const setting = (name: string) => facts.read(`/proc/sys/${name}`)?.trim();
   if (setting('kernel/unprivileged_userns_clone') === '0') {
     return refused('they are switched off for ordinary users', 'As root: sysctl -w kernel.unprivileged_userns_clone=1');
-  }
-  if (setting('user/max_user_namespaces') === '0') {
-    return refused('their number is limited to 0', 'As root: sysctl -w user.max_user_namespaces=15000');
   }
   for (const [program, map, what] of [
     ['newuidmap', '/etc/subuid', 'user'],

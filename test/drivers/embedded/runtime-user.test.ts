@@ -123,6 +123,7 @@ for (const [title, given, code, remedy] of [
     'KERNEL_REFUSED',
     /max_user_namespaces/,
   ],
+  ['no mount namespaces', facts({...ranges, '/proc/sys/user/max_mnt_namespaces': '0\n'}), 'KERNEL_REFUSED', /max_mnt/],
   ['a missing newuidmap', facts(ranges, ['newgidmap']), 'TOOL_MISSING', /apt-get install uidmap/],
   ['no user ids', facts({...ranges, '/etc/subuid': 'bob:1:2\n'}), 'KERNEL_REFUSED', /usermod --add-subuids .* alice/],
   ['no group ids', facts({'/etc/subuid': ranges['/etc/subuid']}), 'KERNEL_REFUSED', /add-subgids/],

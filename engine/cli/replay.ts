@@ -6,7 +6,7 @@ import {closeStore, openStore} from '../store/open.js';
 import {readOutcome} from '../store/outcomes.js';
 import {flagIn} from './flag-in.js';
 import {isLive, type KeptOutcome, outcomeKey, outcomeVersion} from './outcome-key.js';
-import {storeRoot} from './store-root.js';
+import {namedRoot} from './store-root.js';
 import {systemTerminal, type Terminal} from './terminal.js';
 
 /**
@@ -18,7 +18,7 @@ export async function replay(argv: readonly string[]): Promise<number | undefine
   const terminal = systemTerminal();
   const began = process.hrtime.bigint();
   const seconds = (): number => Number(process.hrtime.bigint() - began) / 1e9;
-  const root = storeRoot(flagIn(argv, '--root'), terminal);
+  const root = namedRoot(flagIn(argv, '--root'), terminal);
   const kept = read(root, terminal);
   if (kept === undefined || isLive(kept.mode, terminal)) return undefined;
   const {signal} = new AbortController();

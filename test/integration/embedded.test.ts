@@ -37,6 +37,10 @@ async function assertTidy(t: ExecutionContext, store: string): Promise<void> {
   const opened = openStore(store, new AbortController().signal);
   t.deepEqual(await emptyTrash(opened), {left: 0});
   closeStore(opened);
+  assertNothingHeld(t, store);
+}
+
+function assertNothingHeld(t: ExecutionContext, store: string): void {
   for (const room of ['mounts', 'tmp', 'leases', 'trash']) t.deepEqual(namesIn(join(store, room)), [], room);
   t.false(readFileSync('/proc/self/mountinfo', 'utf8').includes(store));
   t.deepEqual(processesWith(store), []);
@@ -217,5 +221,8 @@ test('an ordinary user builds, and takes out what belongs to the other ids of th
     t.regex(listed, /^-rw-r--r-- 1000\/1000 .* out\/a\.txt$/m, time);
   }
   t.deepEqual(namesIn(join(home, 'data')), ['build-image']);
-  await assertTidy(t, join(home, 'data/build-image'));
+  // Whoever is not its owner may not open it.
+  const pruned = await runCli(['prune'], {cwd: home, prefix, env});
+  t.is(pruned.status, 0, pruned.stderr);
+  assertNothingHeld(t, join(home, 'data/build-image'));
 });

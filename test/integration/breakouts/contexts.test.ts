@@ -248,6 +248,15 @@ added(
   'contained',
 );
 added('a hard link to the host', ({host}) => [{name: 'h', type: 'hardlink', link: join(host, 'open')}], 'refused');
+added(
+  'a directory that gives way to a symlink to the host, where its own directory is then dated',
+  ({host}) => [
+    {name: 'd', type: 'directory'},
+    {name: 'd/dir', type: 'directory', mtime: 1},
+    {name: 'd', type: 'symlink', link: host},
+  ],
+  'contained',
+);
 attack('ADD of an archive that becomes a symlink to one of the host', ({context, beside, secret}) => {
   const [plain, evil] = [tarOf([{name: 'x', content: 'y'}]), tarOf([{name: 'x', content: secret}])];
   mkdirSync(join(beside, 'd'));

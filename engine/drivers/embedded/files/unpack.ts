@@ -107,7 +107,10 @@ export async function unpack(
 class Unpacker implements TarHandler {
   readonly #tree;
   readonly #owner: Owner | undefined;
+  /** Times of directories come last: what is made in them changes them. */
   readonly #times: [path: string, time: Timestamp][] = [];
+  /** A directory had to give way to something else. */
+  #hasReplaced = false;
   #file: {readonly descriptor: number; readonly entry: TarEntry; readonly path: string; written: number} | undefined;
 
   constructor(root: string, owner: Owner | undefined) {
@@ -154,9 +157,19 @@ class Unpacker implements TarHandler {
 
   finish(): void {
     for (const [path, time] of this.#times) {
+      // A directory on the way may be a symlink by now, which the kernel would follow out of the root.
+      if (this.#hasReplaced && !this.#isDirectory(parentOf(path))) continue;
       const stats = this.#tree.lookup(path);
       if (stats !== undefined && isDirectory(stats)) syscalls().setTimes(this.#real(path), time);
     }
+  }
+
+  /** A directory, and so is everything above it. */
+  #isDirectory(path: string): boolean {
+    if (path === '') return true;
+    if (!this.#isDirectory(parentOf(path))) return false;
+    const stats = this.#tree.lookup(path);
+    return stats !== undefined && isDirectory(stats);
   }
 
   close(): void {
@@ -200,7 +213,10 @@ class Unpacker implements TarHandler {
     if (path === '' && !merges) throw stepError('the archive replaces the directory that it is unpacked into');
     // "." itself leaves the directory as it is.
     if (path === '') return;
-    if (before !== undefined && !merges) rmSync(real, {recursive: true, force: true});
+    if (before !== undefined && !merges) {
+      rmSync(real, {recursive: true, force: true});
+      this.#hasReplaced ||= isDirectory(before);
+    }
     switch (entry.type) {
       case 'directory':
         if (!merges) makeDirectory(real, path, 0o700);

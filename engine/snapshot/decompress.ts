@@ -43,11 +43,19 @@ function isZlibError(error: unknown): boolean {
   return error instanceof Error && ((error as NodeJS.ErrnoException).code ?? '').startsWith('Z_');
 }
 
+/** Compressed bytes that are unpacked at once: of nothing but repeated bytes, which is four for a block, they give 32 MiB. */
+const zstdStep = 1024;
+/** RFC 8878, Block_Maximum_Size. */
+const mostOfBlock = 128 * 1024;
+
 /** fzstd refuses windows over 32 MiB: memory stays bounded. */
 async function* unzstd(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
   const {Decompress} = await import('fzstd');
   let ready: Uint8Array[] = [];
-  const stream = new Decompress((chunk) => ready.push(chunk));
+  const stream = new Decompress((block) => {
+    if (block.length > mostOfBlock) throw new Error('a block is too large');
+    ready.push(block);
+  });
   const push = (chunk: Uint8Array, last: boolean) => {
     try {
       stream.push(chunk, last);
@@ -57,10 +65,10 @@ async function* unzstd(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8A
   };
   let some = false;
   for await (const chunk of source) {
-    // Small steps: a chunk may unpack to thousands of times its size.
-    for (let at = 0; at < chunk.length; at += 65_536) {
+    for (let at = 0; at < chunk.length; at += zstdStep) {
       some = true;
-      push(chunk.subarray(at, at + 65_536), false);
+      push(chunk.subarray(at, at + zstdStep), false);
+      if (ready.length === 0) continue;
       yield* ready;
       ready = [];
     }

@@ -79,5 +79,5 @@ async function* unzstd(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8A
 }
 
 function invalid(format: string, error: unknown): BuildError {
-  return new BuildError('ARCHIVE_INVALID', `the layer is not valid ${format}: ${messageOf(error)}`, {cause: error});
+  return new BuildError('ARCHIVE_INVALID', `not valid ${format}: ${messageOf(error)}`, {cause: error});
 }

@@ -20,7 +20,13 @@ export interface RawHeader {
 
 export function tarInvalid(why: string, name?: string): BuildError {
   const where = name === undefined ? '' : ` at ${quote(display(name))}`;
-  return new BuildError('ARCHIVE_INVALID', `the layer is not a valid tar archive${where}: ${why}`);
+  return new BuildError('ARCHIVE_INVALID', `not a valid tar archive${where}: ${why}`);
+}
+
+/** The error with `what` failed in front, where it is about the bytes of an archive. */
+export function archiveError(what: string, error: unknown): unknown {
+  if (!(error instanceof BuildError) || error.code !== 'ARCHIVE_INVALID') return error;
+  return new BuildError(error.code, `${what}: ${error.message}`, {...error.details, cause: error});
 }
 
 /** Throws BuildError ARCHIVE_INVALID for a wrong checksum or number. */

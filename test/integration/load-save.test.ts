@@ -149,6 +149,6 @@ test('load gives up at once on what is no archive and has no end', async (t) => 
   for (const path of ['/dev/zero', '/dev/urandom']) {
     const run = await cli(['load', '-i', path]);
     t.is(run.status, 1, run.stderr);
-    t.regex(run.stderr, /cannot be loaded: it is not a valid tar archive/);
+    t.regex(run.stderr, /cannot be loaded: not a valid tar archive/);
   }
 });

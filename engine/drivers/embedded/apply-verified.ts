@@ -1,6 +1,7 @@
 import {BuildError} from '../../base/errors.js';
 import {createHasher} from '../../oci/digest.js';
 import {applyLayer} from '../../snapshot/apply.js';
+import {archiveError} from '../../snapshot/tar-header.js';
 import {snapshotFs} from '../../store/snapshots.js';
 import type {Store} from '../../store/store.js';
 
@@ -12,15 +13,17 @@ export interface VerifiedLayer {
   readonly directory: string;
   /** Snapshots, bottom first. */
   readonly below: readonly string[];
-  /** For a person, where it has another digest. */
-  readonly mismatch: string;
+  /** What it is, for messages: `a layer of debian:12`. */
+  readonly name: string;
+  /** Who says that it has this diff ID, for messages. */
+  readonly saidBy: string;
 }
 
 /** Unpacks a layer over others; resolves to the bytes of its tar. Rejects as `applyLayer` does, and with DIGEST_MISMATCH. */
 export async function applyVerified(
   store: Store,
   tar: AsyncIterable<Uint8Array>,
-  {rootless, diffId, directory, below, mismatch}: VerifiedLayer,
+  {rootless, diffId, directory, below, name, saidBy}: VerifiedLayer,
   signal: AbortSignal,
 ): Promise<number> {
   const hasher = createHasher();
@@ -30,8 +33,12 @@ export async function applyVerified(
     prefix: rootless ? ('user.overlay.' as const) : ('trusted.overlay.' as const),
     unprivileged: rootless,
   };
-  await applyLayer(hashed(tar, hasher), options, signal);
-  if (hasher.digest() !== diffId) throw new BuildError('DIGEST_MISMATCH', mismatch);
+  try {
+    await applyLayer(hashed(tar, hasher), options, signal);
+  } catch (error) {
+    throw archiveError(`cannot unpack ${name}`, error);
+  }
+  if (hasher.digest() !== diffId) throw new BuildError('DIGEST_MISMATCH', `${name} is not what ${saidBy} says`);
   return hasher.size;
 }
 

@@ -257,6 +257,11 @@ added(
   ],
   'contained',
 );
+added(
+  'a path of a hundred thousand directories',
+  () => [{name: 'x', pax: {path: `${'a/'.repeat(100_000)}f`}, content: 'e'}],
+  'refused',
+);
 attack('ADD of an archive that becomes a symlink to one of the host', ({context, beside, secret}) => {
   const [plain, evil] = [tarOf([{name: 'x', content: 'y'}]), tarOf([{name: 'x', content: secret}])];
   mkdirSync(join(beside, 'd'));

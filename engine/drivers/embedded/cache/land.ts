@@ -100,6 +100,7 @@ async function unpack(
   const [top] = below.slice(-1);
   if (top !== undefined) adoptRoot(directory, snapshotFs(store, top));
   const tar = decompress(readBlob(store, layer.digest), layerCompression(layer.mediaType) ?? 'none', signal);
-  const mismatch = `the layer ${layer.digest} holds something else than the cache says`;
-  return applyVerified(store, tar, {rootless, diffId: layer.diffId, directory, below, mismatch}, signal);
+  const {diffId, digest} = layer;
+  const wanted = {rootless, diffId, directory, below, name: `the layer ${digest}`, saidBy: 'the cache'};
+  return applyVerified(store, tar, wanted, signal);
 }

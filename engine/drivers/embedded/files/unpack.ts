@@ -21,13 +21,17 @@ import {openSourceFile} from '../../../context/open-in-place.js';
 import {archiveKind, decompress, peekBytes} from '../../../context/source/archive.js';
 import {writeAll} from '../../../snapshot/metadata.js';
 import type {TarEntry} from '../../../snapshot/tar-entry.js';
+import {archiveError} from '../../../snapshot/tar-header.js';
 import {readTar, type TarHandler} from '../../../snapshot/tar-reader.js';
-import {cleanComponents, join, parentOf, shown, stepError, decodePath, quotePath} from './byte-path.js';
+import {cleanComponents, join, nameOf, parentOf, shown, stepError, decodePath, quotePath} from './byte-path.js';
 import {ioError, makeDirectory, type Destination} from './destination.js';
 import {ownAttribute} from './file-copy.js';
 import type {Owner} from './owner.js';
 import {isDirectory, resolve} from './resolve.js';
 import {rawTree} from './source-tree.js';
+
+/** The longest path that the kernel takes (PATH_MAX), bytes. */
+const longestPath = 4096;
 
 /** A regular file that may be an archive; `path` is a byte string. */
 export interface ArchiveSource {
@@ -98,6 +102,8 @@ export async function unpack(
   try {
     await readTar(decompress(source, kind, signal), unpacker, signal);
     unpacker.finish();
+  } catch (error) {
+    throw archiveError(`cannot unpack ${quotePath(nameOf(path))}`, error);
   } finally {
     source.destroy();
     unpacker.close();
@@ -183,12 +189,13 @@ class Unpacker implements TarHandler {
 
   /** The entry's path: its directory followed inside the root, its own name not. */
   #locate(name: string): string {
+    if (name.length > longestPath) throw stepError(`the archive holds a path of ${name.length} bytes`);
+    if (leadsOut(name)) throw stepError(`the archive holds the path ${quotePath(name)}, which leads out of it`);
     const components = cleanComponents(name);
-    if (leadsOut(name)) throw stepError(`the archive holds the path ${JSON.stringify(name)}, which leads out of it`);
     const last = components.pop();
     if (last === undefined) return '';
     const directory = resolve(this.#tree, components.join('/'), () => {
-      throw stepError(`the archive holds the path ${JSON.stringify(name)}, which a symbolic link leads out of it`);
+      throw stepError(`the archive holds the path ${quotePath(name)}, which a symbolic link leads out of it`);
     }).path;
     this.#makeDirectories(directory);
     return join(directory, last);
@@ -246,7 +253,8 @@ class Unpacker implements TarHandler {
 
   #hardlink(real: Buffer, entry: TarEntry): void {
     if (leadsOut(entry.link))
-      throw stepError(`the archive links to ${JSON.stringify(entry.link)}, which leads out of it`);
+      throw stepError(`the archive links to ${quotePath(entry.link)}, which leads out of it`);
+    if (entry.link.length > longestPath) throw stepError(`the archive links to a path of ${entry.link.length} bytes`);
     const components = cleanComponents(entry.link);
     const last = components.pop() ?? '';
     const target = join(resolve(this.#tree, components.join('/')).path, last);

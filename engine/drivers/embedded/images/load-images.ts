@@ -8,6 +8,7 @@ import {configLimit} from '../../../oci/parse-config.js';
 import {hostPlatform, normalisePlatform, type Platform} from '../../../oci/platform.js';
 import {formatReference, parseReference, withDefaultTag} from '../../../oci/reference.js';
 import {decompress} from '../../../snapshot/decompress.js';
+import {archiveError} from '../../../snapshot/tar-header.js';
 import {readBlob, writeBlob} from '../../../store/blobs.js';
 import type {Store} from '../../../store/store.js';
 import {type Tag, writeTag} from '../../../store/tags.js';
@@ -65,9 +66,7 @@ export async function loadImages(
     );
   } catch (error) {
     signal.throwIfAborted();
-    if (!(error instanceof BuildError) || error.code !== 'ARCHIVE_INVALID') throw error;
-    const why = error.message.replace(/^the layer is/, 'it is');
-    throw new BuildError('ARCHIVE_INVALID', `${name} cannot be loaded: ${why}`, {cause: error});
+    throw archiveError(`${name} cannot be loaded`, error);
   }
 }
 

@@ -130,7 +130,8 @@ async function applyInto(
       diffId: layer.diffId,
       directory,
       below: below === undefined ? [] : (snapshotChain(store, below) ?? []),
-      mismatch: `a layer of ${image.reference} is not what the image's config says`,
+      name: `a layer of ${image.reference}`,
+      saidBy: "the image's config",
     },
     signal,
   );

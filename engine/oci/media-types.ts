@@ -23,23 +23,25 @@ export const manifestMediaTypes: readonly string[] = [
 
 export type Compression = 'none' | 'gzip' | 'zstd';
 
-const layerCompressions: Readonly<Record<string, Compression>> = {
-  [mediaTypes.ociLayer]: 'none',
-  [mediaTypes.ociLayerGzip]: 'gzip',
-  [mediaTypes.ociLayerZstd]: 'zstd',
-  [mediaTypes.dockerLayer]: 'none',
-  [mediaTypes.dockerLayerGzip]: 'gzip',
-  'application/vnd.docker.image.rootfs.diff.tar.zstd': 'zstd',
-  // Layers that must not be redistributed: the same bytes under another name.
-  'application/vnd.oci.image.layer.nondistributable.v1.tar': 'none',
-  'application/vnd.oci.image.layer.nondistributable.v1.tar+gzip': 'gzip',
-  'application/vnd.oci.image.layer.nondistributable.v1.tar+zstd': 'zstd',
-  'application/vnd.docker.image.rootfs.foreign.diff.tar.gzip': 'gzip',
-};
+const layerCompressions: ReadonlyMap<string, Compression> = new Map(
+  Object.entries({
+    [mediaTypes.ociLayer]: 'none',
+    [mediaTypes.ociLayerGzip]: 'gzip',
+    [mediaTypes.ociLayerZstd]: 'zstd',
+    [mediaTypes.dockerLayer]: 'none',
+    [mediaTypes.dockerLayerGzip]: 'gzip',
+    'application/vnd.docker.image.rootfs.diff.tar.zstd': 'zstd',
+    // Layers that must not be redistributed: the same bytes under another name.
+    'application/vnd.oci.image.layer.nondistributable.v1.tar': 'none',
+    'application/vnd.oci.image.layer.nondistributable.v1.tar+gzip': 'gzip',
+    'application/vnd.oci.image.layer.nondistributable.v1.tar+zstd': 'zstd',
+    'application/vnd.docker.image.rootfs.foreign.diff.tar.gzip': 'gzip',
+  } as const),
+);
 
 /** What the media type says of a layer's bytes; undefined where it is no layer (an attestation, an encrypted layer). */
 export function layerCompression(mediaType: string): Compression | undefined {
-  return layerCompressions[mediaType];
+  return layerCompressions.get(mediaType);
 }
 
 export function layerMediaType(compression: Compression): string {

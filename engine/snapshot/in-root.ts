@@ -1,4 +1,4 @@
-import {lstatSync, readlinkSync, type Stats} from 'node:fs';
+import {lstatSync, readlinkSync, type Stats, statSync} from 'node:fs';
 import {BuildError, type ErrorCode, hasErrno, quote} from '../base/errors.js';
 import {byteString, bytesOf, display} from './tar-entry.js';
 
@@ -96,4 +96,14 @@ export function hostPathInRoot(root: string, path: string): string {
   };
   const at = display(resolveInRoot(tree, byteString(path)).path);
   return at === '' ? root : `${root}/${at}`;
+}
+
+/** What is at a path that `hostPathInRoot` gave; undefined where nothing is, or where a file is on the way. */
+export function statInRoot(path: string): Stats | undefined {
+  try {
+    return statSync(path, {throwIfNoEntry: false});
+  } catch (error) {
+    if (hasErrno(error, 'ENOTDIR', 'ENAMETOOLONG')) return undefined;
+    throw error;
+  }
 }

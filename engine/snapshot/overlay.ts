@@ -3,6 +3,7 @@ import {join} from 'node:path';
 import {makeDirectories} from '../base/make-directories.js';
 import {BuildError} from '../base/errors.js';
 import {errnoOf, mountFlags, syscalls, unmountFlags} from '../base/syscalls.js';
+import {timestampOf} from './metadata.js';
 
 /** What the kernel takes (OVL_MAX_STACK). */
 export const mostLowers = 500;
@@ -104,6 +105,5 @@ export function adoptRoot(upper: string, lower: string): void {
   const {mode, uid, gid, mtimeNs} = lstatSync(lower, {bigint: true});
   lchownSync(upper, Number(uid), Number(gid));
   chmodSync(upper, Number(mode & 0o7777n));
-  const seconds = mtimeNs / 1_000_000_000n;
-  syscalls().setTimes(upper, {seconds: Number(seconds), nanoseconds: Number(mtimeNs - seconds * 1_000_000_000n)});
+  syscalls().setTimes(upper, timestampOf(mtimeNs));
 }

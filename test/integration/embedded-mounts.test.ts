@@ -106,9 +106,11 @@ test.serial('what a step writes to a writable bind mount is thrown away', inCont
   t.is(readFileSync(join(tree, 'sub/file'), 'utf8'), 'content');
 });
 
-test.serial('a source that does not exist is named', inContainer, async (t, e) => {
-  const {error} = await e.run('true', {mounts: [bind('/m', source(e), '/nowhere')]});
-  t.regex(error?.message ?? '', /^the source "\/nowhere" of the mount at \/m does not exist/);
+test.serial('a source that does not exist is named, also one below a file', inContainer, async (t, e) => {
+  for (const path of ['/nowhere', '/top/x']) {
+    const {error} = await e.run('true', {mounts: [bind('/m', source(e), path)]});
+    t.is(error?.message, `the source "${path}" of the mount at /m does not exist`);
+  }
 });
 
 test.serial('mounts that fail half-way leave nothing that hinders the next step', inContainer, async (t, e) => {
@@ -320,6 +322,12 @@ for (const workdir of [
     t.is(stdout, '');
   });
 }
+
+test.serial('a working directory below a file is the error of the step', inContainer, async (t, e) => {
+  const {error} = await e.run('true', {workdir: '/etc/passwd/x', overlay: true});
+  t.is(error?.code, 'STEP_FAILED');
+  t.regex(error?.message ?? '', /the working directory "\/etc\/passwd\/x" is not a directory/);
+});
 
 test.serial('a working directory through a symlink to the host is made inside the root', inContainer, async (t, e) => {
   const outside = join(e.directory, 'outside');

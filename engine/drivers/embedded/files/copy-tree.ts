@@ -1,6 +1,7 @@
 import {chmodSync, constants, lchownSync, linkSync, lstatSync, mkdirSync, symlinkSync, type BigIntStats} from 'node:fs';
 import {syscalls, type Timestamp} from '../../../base/syscalls.js';
 import {deviceOf, typeOf} from '../../../context/walk.js';
+import {timestampOf} from '../../../snapshot/metadata.js';
 import {join, parentOf, shown, stepError, decodePath} from './byte-path.js';
 import {copyHere, type CopyPool} from './copy-pool.js';
 import {ioError, locate, type Destination, type Making} from './destination.js';
@@ -289,8 +290,3 @@ export class TreeCopier {
 }
 
 const bufferOf = (path: string | Buffer): Buffer => (typeof path === 'string' ? Buffer.from(path) : path);
-
-export function timestampOf(nanoseconds: bigint): Timestamp {
-  const rest = ((nanoseconds % 1_000_000_000n) + 1_000_000_000n) % 1_000_000_000n;
-  return {seconds: Number((nanoseconds - rest) / 1_000_000_000n), nanoseconds: Number(rest)};
-}

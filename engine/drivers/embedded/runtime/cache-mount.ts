@@ -1,5 +1,6 @@
-import {spawnSync} from 'node:child_process';
+import {spawn} from 'node:child_process';
 import {createHash} from 'node:crypto';
+import {once} from 'node:events';
 import {chmodSync, chownSync, closeSync, existsSync, mkdirSync, openSync, rmSync} from 'node:fs';
 import {join} from 'node:path';
 import {setTimeout as sleep} from 'node:timers/promises';
@@ -36,7 +37,7 @@ export async function openCache(mount: CacheMount, signal: AbortSignal): Promise
     if (descriptor !== undefined) {
       try {
         await populate(place, mount, descriptor, signal);
-        return {directory: join(place, 'data'), release: once(() => closeSync(descriptor))};
+        return {directory: join(place, 'data'), release: idempotent(() => closeSync(descriptor))};
       } catch (error) {
         closeSync(descriptor);
         throw error;
@@ -72,7 +73,7 @@ async function populate(place: string, mount: CacheMount, descriptor: number, si
     if (mount.initial === undefined) {
       chmodSync(made, mount.mode ?? 0o755);
     } else {
-      copyTree(hostPathInRoot(mount.initial.root, mount.initial.path), made);
+      await copyTree(hostPathInRoot(mount.initial.root, mount.initial.path), made, signal);
       if (mount.mode !== undefined) chmodSync(made, mount.mode);
     }
     if (mount.initial === undefined || mount.uid !== undefined || mount.gid !== undefined) {
@@ -85,22 +86,33 @@ async function populate(place: string, mount: CacheMount, descriptor: number, si
     rmSync(made, {recursive: true, force: true});
     if (errnoOf(error) !== 'EEXIST') throw error;
   }
-  return Promise.resolve();
 }
 
-function copyTree(from: string, to: string): void {
-  const {status, stderr} = spawnSync('cp', ['-a', '--reflink=auto', '--', `${from}/.`, to], {encoding: 'utf8'});
-  if (status === 0) return;
+async function copyTree(from: string, to: string, signal: AbortSignal): Promise<void> {
+  const child = spawn('cp', ['-a', '--reflink=auto', '--', `${from}/.`, to], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  const stop = () => child.kill('SIGKILL');
+  signal.addEventListener('abort', stop, {once: true});
+  let said = '';
+  child.stderr.on('data', (chunk: Buffer) => (said += said.length < 2000 ? chunk.toString() : ''));
+  try {
+    const [status] = (await once(child, 'close')) as [number | null];
+    signal.throwIfAborted();
+    if (status === 0) return;
+  } finally {
+    signal.removeEventListener('abort', stop);
+  }
   throw new BuildError(
     'STEP_FAILED',
-    `the cache mount's source cannot be copied: ${stderr.trim().split('\n')[0] ?? ''}`,
+    `the cache mount's source cannot be copied: ${said.trim().split('\n')[0] ?? ''}`,
     {
       remedy: 'The source of a cache mount is a directory of the stage or context that `from` names.',
     },
   );
 }
 
-function once(task: () => void): () => void {
+function idempotent(task: () => void): () => void {
   let done = false;
   return () => {
     if (!done) task();

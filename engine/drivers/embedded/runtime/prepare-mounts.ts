@@ -1,9 +1,9 @@
-import {chmodSync, chownSync, mkdirSync, rmSync, type Stats, statSync, writeFileSync} from 'node:fs';
+import {chmodSync, chownSync, mkdirSync, rmSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {makeDirectories} from '../../../base/make-directories.js';
-import {BuildError, hasErrno, quote} from '../../../base/errors.js';
-import {syscalls, unmountFlags} from '../../../base/syscalls.js';
-import {hostPathInRoot} from '../../../snapshot/in-root.js';
+import {BuildError, quote} from '../../../base/errors.js';
+import {hostPathInRoot, statInRoot} from '../../../snapshot/in-root.js';
+import {adoptRoot, mountOverlay, unmountOverlay} from '../../../snapshot/overlay.js';
 import {openCache} from './cache-mount.js';
 import type {SpecMount} from './spec.js';
 import {forwardSocket, startAgent} from './ssh-agent.js';
@@ -38,7 +38,14 @@ export async function prepareMounts(
 ): Promise<PreparedMounts> {
   const releases: (() => void | Promise<void>)[] = [];
   const release = async () => {
-    for (let task = releases.pop(); task !== undefined; task = releases.pop()) await task();
+    const failures: unknown[] = [];
+    for (let task = releases.pop(); task !== undefined; task = releases.pop()) {
+      // One that fails keeps no other from its turn.
+      await Promise.resolve()
+        .then(task)
+        .catch((error: unknown) => failures.push(error));
+    }
+    if (failures.length > 0) throw failures[0];
   };
   releases.push(() => {
     for (const directory of [place.scratch, place.memory]) rmSync(directory, {recursive: true, force: true});
@@ -107,7 +114,7 @@ function scriptMount({name, content}: {readonly name: string; readonly content: 
 function bindMount(mount: Of<'bind'>, scratch: string, rootless: boolean, releases: (() => void)[]): SpecMount {
   const root = mount.readOnly ? mount.root : discardedWrites(mount.root, scratch, rootless, releases);
   const source = hostPathInRoot(root, mount.path);
-  if (statSync(source, {throwIfNoEntry: false}) === undefined) {
+  if (statInRoot(source) === undefined) {
     throw new BuildError(
       'STEP_FAILED',
       `the source ${quote(mount.path)} of the mount at ${mount.target} does not exist`,
@@ -121,46 +128,20 @@ function bindMount(mount: Of<'bind'>, scratch: string, rootless: boolean, releas
 
 /** An overlay over the source: the step writes to its upper directory, which nobody reads. */
 function discardedWrites(root: string, scratch: string, rootless: boolean, releases: (() => void)[]): string {
-  const [upper, work, merged] = ['upper', 'work', 'merged'].map((name) => join(scratch, name)) as [
-    string,
-    string,
-    string,
-  ];
+  const [upper, work, merged] = [join(scratch, 'upper'), join(scratch, 'work'), join(scratch, 'merged')];
   for (const directory of [upper, work, merged]) makeDirectories(directory);
-  const {mode, uid, gid} = statSync(root);
-  chownSync(upper, uid, gid);
-  chmodSync(upper, mode & 0o7777);
-  syscalls().mountOverlay(
-    merged,
-    [
-      ['lowerdir', root.replace(/[\\:]/g, '\\$&')],
-      ['upperdir', upper],
-      ['workdir', work],
-      ['volatile', undefined],
-      ...(rootless ? ([['userxattr', undefined]] as const) : []),
-    ],
-    0,
-  );
-  releases.push(() => syscalls().unmount(merged, unmountFlags.detach));
+  adoptRoot(upper, root);
+  mountOverlay({target: merged, lowers: [root], upper, work, userXattrs: rootless});
+  releases.push(() => unmountOverlay(merged));
   return merged;
 }
 
-/** It has the mode of the directory that it covers. A size of 0 is no limit. */
+/** It has the mode of the directory that it covers; one below a file is refused when the mount points are made. A size of 0 is no limit. */
 function tmpfsMount({target, size}: Of<'tmpfs'>, root: string): SpecMount {
-  const covered = coveredBy(hostPathInRoot(root, target));
+  const covered = statInRoot(hostPathInRoot(root, target));
   const mode = covered === undefined ? [] : [`mode=${(covered.mode & 0o7777).toString(8)}`];
   const limit = size === undefined || size === 0 ? [] : [`size=${size}`];
   return {destination: target, type: 'tmpfs', source: 'tmpfs', options: ['nosuid', ...mode, ...limit]};
-}
-
-/** What is below a file is told when the mount points are made. */
-function coveredBy(path: string): Stats | undefined {
-  try {
-    return statSync(path, {throwIfNoEntry: false});
-  } catch (error) {
-    if (hasErrno(error, 'ENOTDIR')) return undefined;
-    throw error;
-  }
 }
 
 function secretMount({value, mode, uid, gid}: Of<'secret'>, target: string, path: string): SpecMount {

@@ -16,6 +16,7 @@ import {dirname, join, relative} from 'node:path';
 import {BuildError, quote} from '../../../base/errors.js';
 import {errnoOf, syscalls} from '../../../base/syscalls.js';
 import {hostPathInRoot} from '../../../snapshot/in-root.js';
+import {timestampOf} from '../../../snapshot/metadata.js';
 import type {SpecMount} from './spec.js';
 
 /** A mount point that was missing. */
@@ -99,9 +100,7 @@ function removeStub(top: number, {path, before, after}: Stub): void {
       if (stats.size !== 0) return;
       unlinkSync(inside);
     }
-    const time = now === after ? before : now;
-    const second = 1_000_000_000n;
-    syscalls().setFileTimes(parent, {seconds: Number(time / second), nanoseconds: Number(time % second)});
+    syscalls().setFileTimes(parent, timestampOf(now === after ? before : now));
   } finally {
     closeSync(parent);
   }

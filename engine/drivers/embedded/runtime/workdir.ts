@@ -1,7 +1,7 @@
-import {chownSync, mkdirSync, statSync} from 'node:fs';
+import {chownSync, mkdirSync} from 'node:fs';
 import {dirname} from 'node:path';
 import {BuildError, quote} from '../../../base/errors.js';
-import {hostPathInRoot} from '../../../snapshot/in-root.js';
+import {hostPathInRoot, statInRoot} from '../../../snapshot/in-root.js';
 
 /** `/proc/1/cwd`, `/proc/self/fd/7`: names that lead to whatever a process has open, in its own root or not. */
 const processLinks =
@@ -18,16 +18,17 @@ export function makeWorkdir(root: string, workdir: string, owner: {readonly uid:
       remedy: 'Use a directory of the image.',
     });
   }
-  const stats = statSync(inside, {throwIfNoEntry: false});
-  if (stats?.isDirectory() === true) return;
-  if (stats !== undefined) {
+  const missing: string[] = [];
+  let found = statInRoot(inside);
+  for (let path = inside; found === undefined; found = statInRoot(path)) {
+    missing.push(path);
+    path = dirname(path);
+  }
+  if (!found.isDirectory()) {
     throw new BuildError('STEP_FAILED', `the working directory ${quote(workdir)} is not a directory`, {
       remedy: 'Change WORKDIR, or remove what is at that path.',
     });
   }
-  const missing: string[] = [];
-  for (let path = inside; statSync(path, {throwIfNoEntry: false}) === undefined; path = dirname(path))
-    missing.push(path);
   for (const path of missing.reverse()) {
     mkdirSync(path, {mode: 0o755});
     chownSync(path, owner.uid, owner.gid);

@@ -6,23 +6,25 @@ import {withoutPassword, type GitSource} from './git-url.js';
 
 const mostOutput = 64 * 1024;
 
-/** Checks `source` out into the empty directory `root`. Rejects with GIT_FAILED, TOOL_MISSING or the signal's reason. */
-export async function checkOut(source: GitSource, root: string, signal: AbortSignal): Promise<void> {
+/**
+ * Checks `source` out into the empty directory `root`; resolves to the commit's id. Rejects with GIT_FAILED, TOOL_MISSING or the
+ * signal's reason.
+ */
+export async function checkOut(source: GitSource, root: string, signal: AbortSignal): Promise<string> {
   const git = (...args: readonly string[]) => runGit(root, args, source, signal);
   await git('init', '--quiet');
   await git('remote', 'add', 'origin', source.remote);
   const fetched = await fetchRef(git, source);
   await git('-c', 'advice.detachedHead=false', 'checkout', '--quiet', '--force', fetched);
-  if (source.checksum !== undefined) {
-    const commit = (await git('rev-parse', 'HEAD')).trim();
-    if (!commit.startsWith(source.checksum)) {
-      throw new BuildError('GIT_FAILED', `${shown(source)} is at commit ${commit}, not at ${source.checksum}`, {
-        remedy: 'The branch or tag was moved: check what changed, then name the new commit.',
-      });
-    }
+  const commit = (await git('rev-parse', 'HEAD')).trim();
+  if (source.checksum !== undefined && !commit.startsWith(source.checksum)) {
+    throw new BuildError('GIT_FAILED', `${shown(source)} is at commit ${commit}, not at ${source.checksum}`, {
+      remedy: 'The branch or tag was moved: check what changed, then name the new commit.',
+    });
   }
   if (source.submodules) await git('submodule', '--quiet', 'update', '--init', '--recursive', '--depth=1');
   if (!source.keepGit) await rm(join(root, '.git'), {recursive: true, force: true});
+  return commit;
 }
 
 /** What to check out. */

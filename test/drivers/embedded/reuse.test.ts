@@ -39,7 +39,8 @@ test('a COPY links what did not change, copies what did, and leaves what a first
     const reuse = createCopyReuse({root: upper, upper, list, by: {operation: copyAll, time: undefined}, earlier: past});
     const context = await openContext(from, {}, signal);
     const source = {kind: 'context', context} as const;
-    await runFileStep(copyAll, {source, root: upper, empty: true, user: '', time: undefined, reuse}, signal);
+    const options = {source, root: upper, empty: true, user: '', time: undefined, scratch: () => join(work, 'scratch')};
+    await runFileStep(copyAll, {...options, reuse}, signal);
     await reuse.finish(signal);
     return (path: string) => {
       const {ino, mode, nlink, mtimeMs} = lstatSync(join(upper, 'to', path));

@@ -28,6 +28,8 @@ export async function buildFiles(one: ConformanceCase, work: string, signal: Abo
       if (source.kind === 'stage') return {kind: 'directory', root: roots[source.index] ?? ''};
       return {kind: 'context', context: opened};
     };
+    let scratches = 0;
+    const scratch = (): string => join(work, `scratch-${scratches++}`);
     for (const stage of graph.stages) {
       if (!stage.reachable) continue;
       const root = roots[stage.index] ?? '';
@@ -40,7 +42,7 @@ export async function buildFiles(one: ConformanceCase, work: string, signal: Abo
         if (operation.kind === 'config') continue;
         const source = operation.kind === 'workdir' ? undefined : sourceOf(operation.source);
         const time = epoch === undefined ? undefined : {seconds: Number(epoch), nanoseconds: 0};
-        await runFileStep(operation, {source, root, empty, user: config.User ?? '', time}, signal);
+        await runFileStep(operation, {source, root, empty, user: config.User ?? '', time, scratch}, signal);
         empty = false;
       }
     }

@@ -1,24 +1,13 @@
 import {createHash} from 'node:crypto';
-import {
-  chmodSync,
-  closeSync,
-  lstatSync,
-  mkdirSync,
-  mkdtempSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  readlinkSync,
-  rmSync,
-  writeSync,
-} from 'node:fs';
-import {tmpdir} from 'node:os';
-import {basename, join} from 'node:path';
+import {chmodSync, closeSync, mkdirSync, openSync, rmSync} from 'node:fs';
+import {join} from 'node:path';
 import {BuildError, quote} from '../../../base/errors.js';
 import {syscalls} from '../../../base/syscalls.js';
 import {checkOut} from '../../../context/source/git.js';
 import {isGitUrl, parseGitUrl, withoutPassword} from '../../../context/source/git-url.js';
+import {writeAll} from '../../../snapshot/metadata.js';
 import {byteString, cleanComponents} from './byte-path.js';
+import {ioError} from './destination.js';
 import {openResponse} from './http.js';
 import type {TransferOperation} from './step.js';
 import {resolve} from './resolve.js';
@@ -29,8 +18,11 @@ export interface Fetched {
   /** As the instruction names it, without a password. */
   readonly source: string;
   readonly kind: 'file' | 'tree';
+  /** What the file is called where it is added to a directory. */
+  readonly name: string;
   /** Absolute: the file, or the directory whose content is added. */
   readonly path: string;
+  /** Equal for what is added alike. */
   readonly digest: string;
 }
 
@@ -44,13 +36,17 @@ export interface FetchedSources {
 export const isRemote = (text: string): boolean => isGitUrl(text) || /^https?:\/\//i.test(text);
 
 /**
- * Fetches what ADD names by URL, in order. Rejects with NOT_FOUND, STEP_FAILED, DIGEST_MISMATCH, GIT_FAILED, TOOL_MISSING or the
- * signal's reason; nothing is left behind then.
+ * Fetches what ADD names by URL, in order, into `directory`, which is made. Rejects with NOT_FOUND, STEP_FAILED, DIGEST_MISMATCH,
+ * NO_SPACE, GIT_FAILED, TOOL_MISSING or the signal's reason; nothing is left behind then.
  */
-export async function fetchSources(operation: TransferOperation, signal: AbortSignal): Promise<FetchedSources> {
+export async function fetchSources(
+  operation: TransferOperation,
+  directory: string,
+  signal: AbortSignal,
+): Promise<FetchedSources> {
   const wanted = operation.kind === 'add' ? operation.sources.filter(isRemote) : [];
   if (wanted.length === 0) return {all: [], close: () => undefined};
-  const directory = mkdtempSync(join(tmpdir(), 'build-image-fetched-'));
+  mkdirSync(directory, 0o700);
   const close = () => rmSync(directory, {recursive: true, force: true});
   try {
     const all: Fetched[] = [];
@@ -76,7 +72,8 @@ async function fetchGit(
 ): Promise<Fetched> {
   const parsed = parseGitUrl(text);
   const checksum = operation.checksum ?? parsed.checksum;
-  await checkOut({...parsed, checksum, keepGit: parsed.keepGit || operation.keepGitDir}, into, signal);
+  const keepGit = parsed.keepGit || operation.keepGitDir;
+  const commit = await checkOut({...parsed, checksum, keepGit}, into, signal);
   const {path, stats} = resolve(directoryTree(into), cleanComponents(byteString(parsed.subdirectory ?? '')).join('/'));
   if (stats?.isDirectory() !== true) {
     throw new BuildError(
@@ -85,25 +82,13 @@ async function fetchGit(
     );
   }
   const root = path === '' ? into : Buffer.from(`${into}/${path}`, 'latin1').toString();
-  return {source: withoutPassword(text), kind: 'tree', path: root, digest: digestTree(root)};
+  // What .git holds varies with the time of the checkout; the commit, and which part of it, is what is added.
+  const digest = `commit:${commit}:${keepGit ? 'git' : ''}:${parsed.submodules ? 'modules' : ''}:${path}`;
+  return {source: withoutPassword(text), kind: 'tree', name: '', path: root, digest};
 }
 
-/** Of names, modes and data. */
-function digestTree(root: string): string {
-  const hash = createHash('sha256');
-  const visit = (directory: string) => {
-    for (const name of readdirSync(directory).sort()) {
-      const path = join(directory, name);
-      const stats = lstatSync(path);
-      hash.update(JSON.stringify([path.slice(root.length), stats.mode]));
-      if (stats.isDirectory()) visit(path);
-      else if (stats.isSymbolicLink()) hash.update(readlinkSync(path, 'buffer'));
-      else hash.update(createHash('sha256').update(readFileSync(path)).digest());
-    }
-  };
-  visit(root);
-  return `sha256:${hash.digest('hex')}`;
-}
+/** The longest file name, bytes. */
+const longestName = 255;
 
 async function fetchFile(
   text: string,
@@ -112,13 +97,14 @@ async function fetchFile(
   signal: AbortSignal,
 ): Promise<Fetched> {
   const {name, modified, body} = await openResponse(text, signal);
-  const path = join(into, name);
+  // Where the destination is a file, its name does not matter.
+  const path = join(into, Buffer.byteLength(name) > longestName ? 'file' : name);
   const file = openSync(path, 'wx', 0o600);
   const hash = createHash('sha256');
   try {
     for await (const chunk of body) {
       hash.update(chunk);
-      for (let at = 0; at < chunk.length;) at += writeSync(file, chunk, at);
+      writeChunk(file, chunk, text);
     }
     chmodSync(path, 0o600);
     // A server that says no time gives the beginning of time, so that the same file is the same.
@@ -136,5 +122,13 @@ async function fetchFile(
       },
     );
   }
-  return {source: withoutPassword(text), kind: 'file', path, digest: `${digest}:${basename(path)}:${modified ?? 0}`};
+  return {source: withoutPassword(text), kind: 'file', name, path, digest: `${digest}:${name}:${modified ?? 0}`};
+}
+
+function writeChunk(file: number, chunk: Uint8Array, url: string): void {
+  try {
+    writeAll(file, chunk);
+  } catch (error) {
+    throw ioError(`cannot keep what ${quote(withoutPassword(url))} gives`, error);
+  }
 }

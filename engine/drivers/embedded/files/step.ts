@@ -1,10 +1,8 @@
-import {chmodSync, mkdtempSync, rmSync, writeFileSync} from 'node:fs';
-import {tmpdir} from 'node:os';
+import {chmodSync, mkdirSync, rmSync, writeFileSync} from 'node:fs';
 import {basename, dirname, join as joinPath} from 'node:path';
 import {setImmediate} from 'node:timers/promises';
 import {syscalls, type Timestamp} from '../../../base/syscalls.js';
 import type {Operation} from '../../../stages/graph.js';
-
 import {byteString, cleanComponents, stepError} from './byte-path.js';
 import {createCopyPool} from './copy-pool.js';
 import {TreeCopier, type CopyRules} from './copy-tree.js';
@@ -32,6 +30,8 @@ export interface StepOptions {
   readonly empty: boolean;
   /** `USER` of the config, whose WORKDIR belongs to it; '' for none. */
   readonly user: string;
+  /** A new path, at which nothing is, for what is needed meanwhile: large files too. */
+  readonly scratch: () => string;
   /** What `fetchSources` brought for the same operation; undefined: fetched now. */
   readonly fetched?: readonly Fetched[];
   /** SOURCE_DATE_EPOCH: the time of what WORKDIR and here-documents make. What is copied keeps its own, as with BuildKit. */
@@ -79,13 +79,12 @@ async function transfer(operation: TransferOperation, options: StepOptions, sign
     await unpack(archive, destination, into, rules.owner, signal);
     return true;
   };
-  const add = async ({kind, path}: Fetched): Promise<void> => {
-    const inTree = kind === 'file' ? basename(path) : '';
+  const add = async ({kind, name, path}: Fetched): Promise<void> => {
     if (kind === 'file' && operation.unpack === true && (await unpacked({path: byteString(path), shared: false})))
       return;
     const tree: SourceTree = {...directoryTree(kind === 'file' ? dirname(path) : path), owners: 'root'};
-    const name = byteString(inTree);
-    await new TreeCopier(tree, destination, rules, pool, signal).copy({path: name, name}, written);
+    const selected = {path: kind === 'file' ? byteString(basename(path)) : '', name: byteString(name)};
+    await new TreeCopier(tree, destination, rules, pool, signal).copy(selected, written);
   };
   try {
     const source = options.source === undefined ? undefined : openSource(options.source);
@@ -126,7 +125,7 @@ async function transfer(operation: TransferOperation, options: StepOptions, sign
         signal.throwIfAborted();
       }
     }
-    await copyDocuments(operation, options.time, (tree, name) =>
+    await copyDocuments(operation, options, (tree, name) =>
       new TreeCopier(tree, destination, {...rules, exclude: undefined}, pool, signal).copy({path: name, name}, written),
     );
   } finally {
@@ -145,20 +144,21 @@ function checkChecksum({checksum, sources, files}: TransferOperation): void {
 
 async function remoteSources(
   operation: TransferOperation,
-  {fetched}: StepOptions,
+  {fetched, scratch}: StepOptions,
   signal: AbortSignal,
 ): Promise<{readonly all: readonly Fetched[]; readonly close: () => void}> {
-  return fetched === undefined ? fetchSources(operation, signal) : {all: fetched, close: () => undefined};
+  return fetched === undefined ? fetchSources(operation, scratch(), signal) : {all: fetched, close: () => undefined};
 }
 
 /** Here-documents, as files of mode 0644 made now, or at `time`. */
 async function copyDocuments(
   {files}: TransferOperation,
-  time: Timestamp | undefined,
+  {time, scratch}: Pick<StepOptions, 'time' | 'scratch'>,
   copy: (tree: SourceTree, name: string) => Promise<void>,
 ): Promise<void> {
   if (files.length === 0) return;
-  const directory = mkdtempSync(joinPath(tmpdir(), 'build-image-documents-'));
+  const directory = scratch();
+  mkdirSync(directory, 0o700);
   try {
     const tree: SourceTree = {...directoryTree(directory), owners: 'root'};
     for (const {name, content} of files) {

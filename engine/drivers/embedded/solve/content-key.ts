@@ -7,7 +7,7 @@ import {isGitUrl, withoutPassword} from '../../../context/source/git-url.js';
 import {canonicalJson, type KeyPart} from '../../../plan/cache-key.js';
 import type {Mount, Operation, Source} from '../../../stages/graph.js';
 import {readContent, writeContent} from '../../../store/contents.js';
-import type {Store} from '../../../store/store.js';
+import {type Store, temporaryPath} from '../../../store/store.js';
 import type {BuildRequest} from '../../driver.js';
 import {type SourceDigest, sourceDigests} from '../files/digests.js';
 import {keepList, listDigest} from '../files/file-list.js';
@@ -104,10 +104,10 @@ export function createContentKeys(given: ContentKeyParts): ContentKeys {
     // What it must be decides, not what is there: it is fetched only where the step has to run.
     const [only = ''] = urls;
     if (checksum !== undefined && urls.length === 1 && !isGitUrl(only))
-      return [{source: withoutPassword(only), kind: 'file', path: '', digest: checksum}];
+      return [{source: withoutPassword(only), kind: 'file', name: '', path: '', digest: checksum}];
     // What is fetched is wanted again by the step itself: only the process that may run it fetches.
     if (mountTree === undefined) throw new NotCached('what ADD fetches');
-    const sources = await fetchSources(operation, signal);
+    const sources = await fetchSources(operation, temporaryPath(store), signal);
     closers.push(sources.close);
     fetchedOf.set(operation, sources.all);
     return sources.all;

@@ -33,14 +33,22 @@ export function createContextMounts(store: Store): ContextMounts {
     makeDirectories(join(root, 'root'), 0o755);
     const {runFileStep} = await import('../files/step.js');
     const target = join(root, 'root');
-    const options = {source: {kind: 'context', context}, root: target, empty: true, user: '', time: undefined} as const;
+    const options = {
+      source: {kind: 'context', context} as const,
+      root: target,
+      empty: true,
+      user: '',
+      time: undefined,
+      scratch: () => temporaryPath(store),
+    };
     await runFileStep(copyOf({source}, '/context'), options, signal);
     return {root: target, path: '/context'};
   }
 
   return {
     mount(context, source, signal) {
-      const key = `${context.root}\0${source}`;
+      // The main context and a named one may be the same directory behind other rules.
+      const key = JSON.stringify([context.root, context.ignorePatterns, source]);
       const found = copies.get(key) ?? copy(context, source, signal);
       copies.set(key, found);
       return found;

@@ -91,6 +91,7 @@ export async function perform(
         empty,
         user,
         time,
+        scratch: () => temporaryPath(tools.store),
         ...(fetched !== undefined && {fetched}),
         ...(reuse !== undefined && {reuse}),
       };

@@ -252,8 +252,7 @@ class Unpacker implements TarHandler {
   }
 
   #hardlink(real: Buffer, entry: TarEntry): void {
-    if (leadsOut(entry.link))
-      throw stepError(`the archive links to ${quotePath(entry.link)}, which leads out of it`);
+    if (leadsOut(entry.link)) throw stepError(`the archive links to ${quotePath(entry.link)}, which leads out of it`);
     if (entry.link.length > longestPath) throw stepError(`the archive links to a path of ${entry.link.length} bytes`);
     const components = cleanComponents(entry.link);
     const last = components.pop() ?? '';

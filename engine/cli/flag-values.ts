@@ -1,6 +1,7 @@
 import {isAbsolute, resolve} from 'node:path';
-import {didYouMean} from '../base/nearest.js';
+import {fitsTimer, parseBytes, parseMilliseconds} from '../base/amounts.js';
 import {BuildError, quote} from '../base/errors.js';
+import {didYouMean} from '../base/nearest.js';
 import type {CacheSpec, Output, SecretSource} from '../drivers/driver.js';
 import type {BuildArgument, EnvOverride, NamedContextSpec} from '../job/settings.js';
 import {commaFields, commaPairs, splitOnce} from './comma-fields.js';
@@ -152,35 +153,25 @@ export function namedContextSpec(value: string, directory: string): NamedContext
   return {kind: 'directory', path: resolve(directory, value)};
 }
 
-const durationUnits: Readonly<Record<string, number>> = {ms: 1, s: 1000, m: 60_000, h: 3_600_000};
-
-/** `90`, `90s`, `10m`, `1h30m`, `1.5h` in milliseconds. */
+/** `90`, `90s`, `10m`, `1h30m`, `1.5h` in milliseconds, which a timer takes. */
 export function parseDuration(text: string, flag: string): number {
-  if (/^\d+(?:\.\d+)?$/.test(text)) return positive(Number(text) * 1000, text, flag);
-  const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h)/g)];
-  if (parts.length === 0 || parts.map(([part]) => part).join('') !== text) {
-    throw new BuildError('USAGE', `${flag} wants a duration such as 90s, 10m or 1h30m, not ${quote(text)}`);
-  }
-  const total = parts.reduce((sum, [, amount, unit]) => sum + Number(amount) * (durationUnits[unit ?? ''] ?? 0), 0);
-  return positive(total, text, flag);
-}
-
-function positive(value: number, text: string, flag: string): number {
-  // The longest delay of a timer is 2^31-1 ms.
-  if (value > 0 && value < 2 ** 31) return value;
+  const milliseconds = durationOf(text, flag);
+  if (fitsTimer(milliseconds)) return milliseconds;
   throw new BuildError('USAGE', `${flag} is out of range: ${quote(text)}`);
 }
 
-const sizeUnits: Readonly<Record<string, number>> = {'': 1, b: 1, k: 2 ** 10, m: 2 ** 20, g: 2 ** 30, t: 2 ** 40};
+/** The same, of any length. */
+export function durationOf(text: string, flag: string): number {
+  const milliseconds = parseMilliseconds(text);
+  if (milliseconds !== undefined) return milliseconds;
+  throw new BuildError('USAGE', `${flag} wants a duration such as 90s, 10m or 1h30m, not ${quote(text)}`);
+}
 
 /** `64m`, `1g`, `1048576` in bytes. */
 export function parseSize(text: string, flag: string): number {
-  const match = /^(\d+(?:\.\d+)?)([kmgt]?)(?:i?b)?$/i.exec(text);
-  const unit = sizeUnits[(match?.[2] ?? '').toLowerCase()];
-  if (match === null || unit === undefined) {
-    throw new BuildError('USAGE', `${flag} wants a size such as 64m or 1g, not ${quote(text)}`);
-  }
-  return Math.round(Number(match[1]) * unit);
+  const bytes = parseBytes(text);
+  if (bytes !== undefined) return bytes;
+  throw new BuildError('USAGE', `${flag} wants a size such as 64m or 1g, not ${quote(text)}`);
 }
 
 /** A whole number of at least 1. */

@@ -2,7 +2,7 @@ import type {Command} from 'commander';
 import {BuildError, quote} from '../base/errors.js';
 import {closeStore, openStore} from '../store/open.js';
 import type {Store} from '../store/store.js';
-import {parseDuration} from './flag-values.js';
+import {durationOf} from './flag-values.js';
 import {storeRoot} from './store-root.js';
 import type {Terminal} from './terminal.js';
 
@@ -36,11 +36,10 @@ export async function withStoreOf<T>(
   }
 }
 
-/** `30d`, or what `parseDuration` reads, in milliseconds. */
+/** `30d`, `12h`, `90` (seconds) in milliseconds. Throws BuildError USAGE. */
 export function parseAge(text: string, flag: string): number {
   const days = /^(\d+(?:\.\d+)?)d$/.exec(text)?.[1];
-  if (days === undefined) return parseDuration(text, flag);
-  const number = Number(days);
-  if (number <= 0 || number > mostDays) throw new BuildError('USAGE', `${flag} is out of range: ${quote(text)}`);
-  return Math.round(number * dayMs);
+  const age = days === undefined ? durationOf(text, flag) : Math.round(Number(days) * dayMs);
+  if (age > 0 && age <= mostDays * dayMs) return age;
+  throw new BuildError('USAGE', `${flag} is out of range: ${quote(text)}`);
 }

@@ -1,3 +1,4 @@
+import {parseBytes} from '../base/amounts.js';
 import {wrong} from './canonical.js';
 import {type ComposeNode, field, isNull, type MapNode, type ScalarNode} from './node.js';
 import {errorAt} from './source.js';
@@ -64,26 +65,14 @@ export function scalarEntries(node: MapNode, key: string, where: string): readon
   });
 }
 
-const units: Readonly<Record<string, number>> = {b: 0, k: 1, m: 2, g: 3, t: 4, p: 5};
-
 /** Bytes of `1000`, `64k`, `1.5 MB`, `2gib` (powers of 1024, case ignored). */
 export function sizeField(node: MapNode, key: string, where: string): number | undefined {
   const value = field(node, key);
   if (value === undefined || isNull(value)) return undefined;
-  const match = value.kind === 'scalar' ? /^(\d+(?:\.\d+)?) ?([bkmgtp])?(?:i?b)?$/i.exec(value.text) : null;
-  if (match === null) throw wrongSize(value, `${where}.${key}`);
-  const bytes = Number(match[1]) * 1024 ** (units[(match[2] ?? 'b').toLowerCase()] ?? 0);
-  if (!Number.isSafeInteger(Math.trunc(bytes))) throw wrongSize(value, `${where}.${key}`);
-  return Math.trunc(bytes);
-}
-
-function wrongSize(value: ComposeNode, where: string): Error {
-  return errorAt(
-    'COMPOSE_INVALID',
-    `${where} is no size`,
-    value.at,
-    'A size is a number of bytes, or such as 64k, 128mb, 2gb.',
-  );
+  const bytes = value.kind === 'scalar' ? parseBytes(value.text) : undefined;
+  if (bytes !== undefined) return bytes;
+  const remedy = 'A size is a number of bytes, or such as 64k, 128mb, 2gb.';
+  throw errorAt('COMPOSE_INVALID', `${where}.${key} is no size`, value.at, remedy);
 }
 
 export function integerOf(node: ComposeNode | undefined, where: string, parent: ComposeNode): number {

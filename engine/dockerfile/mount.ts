@@ -1,3 +1,4 @@
+import {parseBytes} from '../base/amounts.js';
 import {BuildError} from '../base/errors.js';
 import {didYouMean} from '../base/nearest.js';
 import type {Context} from './fail.js';
@@ -63,15 +64,6 @@ function parseNumber(text: string, base: 8 | 10): number | undefined {
   const digits = base === 8 ? /^[0-7]+$/ : /^\d+$/;
   const value = digits.test(text) ? Number.parseInt(text, base) : Infinity;
   return value < 2 ** 32 ? value : undefined;
-}
-
-/** `512`, `64m`, `1.5GiB`: bytes, with powers of 1024. */
-export function parseSize(text: string): number | undefined {
-  const match = /^(\d+(?:\.\d+)?) ?([kmgtp]?)(?:i?b)?$/i.exec(text);
-  if (match === null) return undefined;
-  const power = 'kmgtp'.indexOf((match[2] ?? '').toLowerCase() || '-') + 1;
-  const value = Math.trunc(Number(match[1]) * 1024 ** power);
-  return Number.isSafeInteger(value) ? value : undefined;
 }
 
 /** Fields of one CSV record; a field may stand in double quotes, `""` is a quote in it. */
@@ -212,7 +204,7 @@ function interpret(values: ReadonlyMap<string, string>, {fail, open}: Reader): M
     mode: read('mode', (value) => parseNumber(value, 8), 'an octal mode'),
     uid: read('uid', (value) => parseNumber(value, 10), 'a number'),
     gid: read('gid', (value) => parseNumber(value, 10), 'a number'),
-    size: read('size', parseSize, 'a size such as 64m'),
+    size: read('size', parseBytes, 'a size such as 64m'),
     env,
   };
 }

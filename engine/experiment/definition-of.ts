@@ -1,6 +1,6 @@
+import {fitsTimer, parseBytes, parseMilliseconds} from '../base/amounts.js';
 import type {ContentItem, Definition, Rule, Where} from './definition.js';
 import type {ExperimentFile} from './file-schema.js';
-import {parseSizeText, parseTimeText} from './units.js';
 import {type Axis, type AxisKind, type AxisValue, type Overrides, shortLabel} from './variant.js';
 
 type FileOverrides = Pick<NonNullable<ExperimentFile['include']>[number], AxisKind>;
@@ -20,11 +20,17 @@ export function definitionOf(file: ExperimentFile, defaultName: string, where: W
     exclude: (file.exclude ?? []).map(overridesOf),
     baseline: baseline === undefined ? undefined : (baseline.name ?? overridesOf(baseline)),
     rules: (file.expect ?? []).flatMap((entry, index) => rulesOf(entry, ['expect', String(index)], where)),
-    timeout: file.timeout === undefined ? undefined : parseTimeText(file.timeout),
+    timeout: file.timeout === undefined ? undefined : timeoutOf(file.timeout, where),
     jobs: file.jobs === undefined ? undefined : Number(file.jobs),
     failFast: file['fail-fast'] === 'true',
     where,
   };
+}
+
+function timeoutOf(text: string, where: Where): number {
+  const milliseconds = parseMilliseconds(text) ?? 0;
+  if (fitsTimer(milliseconds)) return milliseconds;
+  throw where(['timeout'], `${text} is out of range`, 'A variant may take from 1ms to 24 days.');
 }
 
 function overridesOf({arg = {}, env = {}, base = {}, target, platform}: FileOverrides): Overrides {
@@ -63,9 +69,9 @@ function rulesOf(entry: FileExpectation, path: readonly string[], where: Where):
   const rules: Rule[] = [];
   const add = (name: string, expectation: Rule['expectation']): void => void rules.push({name, expectation, when});
   const size = entry['max-size'];
-  if (size !== undefined) add(`max-size ${size}`, {kind: 'max-size', bytes: parseSizeText(size)});
+  if (size !== undefined) add(`max-size ${size}`, {kind: 'max-size', bytes: parseBytes(size) ?? Infinity});
   const time = entry['max-time'];
-  if (time !== undefined) add(`max-time ${time}`, {kind: 'max-time', seconds: parseTimeText(time) / 1000});
+  if (time !== undefined) add(`max-time ${time}`, {kind: 'max-time', seconds: (parseMilliseconds(time) ?? 0) / 1000});
   for (const kind of ['must-contain', 'must-not-contain'] as const) {
     for (const [index, item] of (entry[kind] ?? []).entries()) {
       const found = itemOf(item, [...path, kind, String(index)], where);

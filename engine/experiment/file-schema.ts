@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import {parseBytes, parseMilliseconds} from '../base/amounts.js';
 
 // Every scalar of the file comes as its text; what may be one or a list comes as a list (`plainOf`).
 const text = v.string('expected text');
@@ -27,7 +28,11 @@ const single = {
 };
 const time = v.pipe(
   text,
-  v.regex(/^(?:\d+(?:\.\d+)?|(?:\d+(?:\.\d+)?(?:ms|s|m|h))+)$/, 'expected a time such as 90s or 10m'),
+  v.check((written) => parseMilliseconds(written) !== undefined, 'expected a time such as 90s or 10m'),
+);
+const size = v.pipe(
+  text,
+  v.check((written) => parseBytes(written) !== undefined, 'expected a size such as 200m or 1g'),
 );
 const items = v.array(
   v.strictObject({package: v.optional(text), file: v.optional(text)}, 'expected package: NAME or file: PATH'),
@@ -35,9 +40,7 @@ const items = v.array(
 );
 const expectation = v.strictObject(
   {
-    'max-size': v.optional(
-      v.pipe(text, v.regex(/^\d+(?:\.\d+)?[kmgt]?(?:i?b)?$/i, 'expected a size such as 200m or 1g')),
-    ),
+    'max-size': v.optional(size),
     'max-time': v.optional(time),
     'must-contain': v.optional(items),
     'must-not-contain': v.optional(items),

@@ -161,6 +161,7 @@ for (const argv of wrong) {
 test('an age is in days or in what a duration is', (t) => {
   t.is(parseAge('30d', '--x'), 2_592_000_000);
   t.is(parseAge('1h30m', '--x'), 5_400_000);
+  t.is(parseAge('720h', '--x'), 2_592_000_000);
 });
 
 test('a table aligns wide characters and shows control characters', (t) => {

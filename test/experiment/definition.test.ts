@@ -43,6 +43,8 @@ test(
 test(refused, 'matrix:\n  arg: {A: [1]}\nexpect:\n  must-contain: {package: a, file: /b}\n', 4, /either package/);
 test(refused, 'matrix:\n  arg: {A: [1]}\nexpect:\n  must-contain:\n    - file: b\n', 5, /no absolute path/);
 test(refused, 'matrix:\n  arg: {A: [1]}\ntimeout: soon\n', 3, /expected a time/);
+test(refused, 'matrix:\n  arg: {A: [1]}\ntimeout: 1000h\n', 3, /1000h is out of range/);
+test(refused, 'matrix:\n  arg: {A: [1]}\ntimeout: 0s\n', 3, /0s is out of range/);
 test(refused, 'name: x\n', 1, /neither a matrix nor an include/);
 test(refused, 'matrix:\n  arg: {A: [1]}\ninclude:\n  - {arg: {A: 1}}\n', 4, /the variant "A=1" is there twice/);
 test(refused, 'matrix: {arg: {A: [1}\n', 1, /broken YAML/);

@@ -5,8 +5,8 @@ import {type Axis, axisKinds, type AxisKind} from './variant.js';
 const named = ['arg', 'env', 'base'] as const;
 
 /**
- * `VERSION`, `arg:VERSION`, `env:PORT`, `env:production:PORT`, `base:debian:bookworm`, `target`, `platform`. Throws USAGE;
- * the caller adds the place.
+ * `VERSION`, `arg:VERSION`, `env:PORT`, `env:production:PORT`, `base:debian:bookworm`, `target`, `platform`. Throws
+ * CONFIG_INVALID.
  */
 export function parseAxisKey(text: string): Pick<Axis, 'kind' | 'name'> {
   if (text === 'target' || text === 'platform') return {kind: text, name: ''};

@@ -7,6 +7,7 @@ import type {JobServices} from '../job/run.js';
 import type {JobSettings} from '../job/settings.js';
 import type {Plan} from '../plan/plan.js';
 import type {EventSink} from '../progress/events.js';
+import {isPredefinedArg} from '../stages/platform-args.js';
 import type {Definition} from './definition.js';
 import {type Expanded, expand} from './expand.js';
 import {type PlannedStep, plannedSteps} from './step-keys.js';
@@ -99,15 +100,12 @@ function inVariant(error: unknown, {name}: Variant): unknown {
   return new BuildError(error.code, `${error.message} (variant ${name})`, error.details);
 }
 
-/** ARGs that any builder has without a declaration (Dockerfile reference, "Predefined ARGs"). */
-const predefined = /^(?:HTTPS?_PROXY|FTP_PROXY|NO_PROXY|ALL_PROXY|SOURCE_DATE_EPOCH|BUILDKIT_\w+)$/i;
-
 /** An ARG that no variant declares makes variants that are all the same. */
 function checkArgs({where}: Definition, variants: readonly PlannedVariant[]): void {
   const declared = new Set(variants.flatMap(({plan}) => plan.graph.args.map(({name}) => name)));
   for (const {variant} of variants) {
     const unknown = axesOf(variant.overrides).find(
-      ({kind, name}) => kind === 'arg' && !declared.has(name) && !predefined.test(name),
+      ({kind, name}) => kind === 'arg' && !declared.has(name) && !isPredefinedArg(name),
     );
     if (unknown === undefined) continue;
     const file = variants[0]?.plan.dockerfile.file ?? 'the Dockerfile';

@@ -28,7 +28,13 @@ export function resultRows({axes, variants, baseline, skipped}: ExperimentResult
     againstBaseline(one, base),
     ...(expects ? [expectationsText(one)] : []),
   ];
-  return [heads, ...variants.map(row), ...skipped.map((name) => [name, 'not started'])];
+  // The name takes the first column, whatever that is.
+  const unstarted = (name: string): readonly string[] => [
+    name,
+    ...(named ? axes : axes.slice(1)).map(() => ''),
+    'not started',
+  ];
+  return [heads, ...variants.map(row), ...skipped.map(unstarted)];
 }
 
 function againstBaseline(one: VariantResult, base: VariantResult | undefined): string {

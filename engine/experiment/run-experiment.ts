@@ -1,7 +1,7 @@
 import {join} from 'node:path';
 import {makeDirectories} from '../base/make-directories.js';
-import {count} from '../progress/format.js';
 import {writeBeside} from '../base/write-beside.js';
+import {count, formatDuration} from '../progress/format.js';
 import {chainSeconds} from './alone.js';
 import {rulesFor} from './expectations.js';
 import type {SecondsOf} from './forecast.js';
@@ -123,7 +123,7 @@ export async function runExperiment(
 
 function outcomeLine({name, status, seconds, steps, error}: VariantResult, ended: number, all: number): string {
   const why = error === null ? '' : `: ${error.split('\n')[0] ?? ''}`;
-  return `${ended}/${all} ${name}: ${status} in ${seconds.toFixed(1)}s, ${count(steps.ran, 'step')} ran, ${steps.cached} cached${why}`;
+  return `${ended}/${all} ${name}: ${status} in ${formatDuration(seconds)}, ${count(steps.ran, 'step')} ran, ${steps.cached} cached${why}`;
 }
 
 /**

@@ -7,6 +7,7 @@ import type {EndedBuild} from '../job/remember.js';
 import {type JobResult, type JobServices, runJob} from '../job/run.js';
 import {collectSteps} from '../progress/collect-steps.js';
 import type {EventSink} from '../progress/events.js';
+import {formatDuration} from '../progress/format.js';
 import {tee} from '../progress/tee.js';
 import type {Rule} from './definition.js';
 import {judge} from './expectations.js';
@@ -119,7 +120,7 @@ function failedStep({plan}: PlannedVariant, error: unknown): string | undefined 
 }
 
 function errorText(error: unknown, status: VariantStatus, timeout: number | undefined): string {
-  if (status === 'timeout') return `it took longer than ${(timeout ?? 0) / 1000}s`;
+  if (status === 'timeout') return `it took longer than ${formatDuration((timeout ?? 0) / 1000)}`;
   return error instanceof BuildError ? formatError(error) : messageOf(error);
 }
 

@@ -1,5 +1,6 @@
 import {formatBytes} from '../base/format-bytes.js';
 import type {ImageContent} from '../compare/image.js';
+import {count} from '../progress/format.js';
 import {display} from '../snapshot/tar-entry.js';
 import {markup, type Markup} from './html.js';
 import {type Cell, treemap} from './treemap.js';
@@ -144,7 +145,7 @@ function partCell({item, x, y, width, height}: Cell<Part>, {index, title}: Layer
   const room = width > 5 && height > 5;
   const second = height > 10;
   return markup`<svg x="${per(x)}" y="${per(y)}" width="${per(width)}" height="${per(height)}">
-    <title>${item.name}: ${formatBytes(item.weight)}, ${item.files} files layer ${index + 1}: ${title}</title>
+    <title>${item.name}: ${formatBytes(item.weight)}, ${count(item.files, 'file')} in layer ${index + 1}: ${title}</title>
     <rect class="cell" width="100%" height="100%" />
     ${room && markup`<text x="7" y="17">${item.name}</text>`}${
       room && second && markup`<text class="sub" x="7" y="33">${formatBytes(item.weight)}</text>`

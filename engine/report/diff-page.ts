@@ -13,7 +13,7 @@ import type {Page} from './page.js';
 /** Rows of files on a page: with more it would not open at once. `--json` has all. */
 const mostFiles = 4000;
 
-/** The page of `diff --markup`. */
+/** The page of `diff --html`. */
 export function diffPage({image, artifacts, steps}: Comparison, names: readonly [string, string], made: string): Page {
   return {
     title: `${names[0]} and ${names[1]}`,

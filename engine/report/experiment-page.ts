@@ -31,12 +31,13 @@ export function experimentPage(
   const points = pointsOf(result);
   const failed = variants.filter((one) => one.error !== null);
   const compared = variants.filter(({slug}) => diffs.has(slug));
+  const anchors = new Set([...failed, ...compared].map(({slug}) => slug));
   return {
     title: `Experiment ${result.name}`,
     head: head(result),
     made,
     sections: [
-      {id: 'variants', title: 'Variants', body: variantTable(result)},
+      {id: 'variants', title: 'Variants', body: variantTable(result, anchors)},
       {id: 'plot', title: 'Size and time', body: points.length > 1 && plot(points)},
       {id: 'differences', title: 'Against the baseline', body: compared.length > 0 && differences(compared, diffs)},
       {id: 'failures', title: 'Failures', body: failed.length > 0 && failed.map(failure)},
@@ -72,9 +73,12 @@ function head({name, started, seconds, variants, driver, baseline, skipped}: Exp
     </dl>`;
 }
 
-function variantTable({axes, variants, baseline, skipped}: ExperimentResult): Markup {
+function variantTable({axes, variants, baseline, skipped}: ExperimentResult, anchors: ReadonlySet<string>): Markup {
   const base = variants.find(({name}) => name === baseline);
   // Names that say no more than the columns do are left out.
+  // The baseline, and what could not be compared, has nothing below to lead to.
+  const linked = ({slug}: VariantResult, text: string): Content =>
+    anchors.has(slug) ? markup`<a href="#v-${slug}">${text}</a>` : text;
   const derived = axes.length > 0 && variants.every(({name, labels}) => name === derivedName(labels));
   const numeric = (title: string): Markup => markup`<th scope="col" class="num">${title}</th>`;
   return markup`<p class="note">
@@ -93,7 +97,7 @@ function variantTable({axes, variants, baseline, skipped}: ExperimentResult): Ma
           </tr>
         </thead>
         <tbody>
-          ${variants.map((one) => variantRow(one, axes, base, derived))}${skipped.map(
+          ${variants.map((one) => variantRow(one, axes, base, derived, linked))}${skipped.map(
             (name) =>
               markup`<tr>
                 <th scope="row">${name}</th>
@@ -110,6 +114,7 @@ function variantRow(
   axes: readonly string[],
   base: VariantResult | undefined,
   derived: boolean,
+  linked: (one: VariantResult, text: string) => Content,
 ): Markup {
   const more =
     one.image === null || base?.image === null || base === undefined ? undefined : one.image.size - base.image.size;
@@ -120,10 +125,10 @@ function variantRow(
   const number = (value: number | null, text: string): Markup =>
     markup`<td class="num" data-value="${value ?? ''}">${text}</td>`;
   return markup`<tr>
-    ${!derived && markup`<th scope="row">${link(one, one.name)}</th>`}
+    ${!derived && markup`<th scope="row">${linked(one, one.name)}</th>`}
     ${axes.map((axis, index) => {
       const label = one.labels[axis] ?? '';
-      return derived && index === 0 ? markup`<th scope="row">${link(one, label)}</th>` : markup`<td>${label}</td>`;
+      return derived && index === 0 ? markup`<th scope="row">${linked(one, label)}</th>` : markup`<td>${label}</td>`;
     })}
     <td>${status}</td>
     ${number(one.seconds, formatDuration(one.seconds))}${number(one.aloneSeconds, one.aloneSeconds === null ? '' : formatDuration(one.aloneSeconds))}${number(one.steps.ran, String(one.steps.ran))}${number(one.steps.cached, String(one.steps.cached))}${number(one.image?.size ?? null, one.image === null ? '' : formatBytes(one.image.size))}${number(more ?? null, against)}
@@ -134,10 +139,6 @@ const derivedName = (labels: Readonly<Record<string, string>>): string =>
   Object.entries(labels)
     .map(([title, label]) => `${title}=${label}`)
     .join(' ');
-
-/** To what is said of the variant below; the baseline has nothing there. */
-const link = ({slug, image, error}: VariantResult, text: string): Content =>
-  image === null && error === null ? text : markup`<a href="#v-${slug}">${text}</a>`;
 
 /** Times alone where they are known of all, so that what was cached makes nothing look fast. */
 function pointsOf({variants, baseline}: ExperimentResult): readonly Point[] {

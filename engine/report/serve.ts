@@ -1,3 +1,4 @@
+import {once} from 'node:events';
 import {createServer, type ServerResponse} from 'node:http';
 import type {AddressInfo} from 'node:net';
 import {setTimeout as delay} from 'node:timers/promises';
@@ -46,7 +47,7 @@ export async function serveReports(options: ServeOptions, signal: AbortSignal): 
   });
   try {
     options.say(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
-    await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), {once: true}));
+    if (!signal.aborted) await once(signal, 'abort');
   } finally {
     server.closeAllConnections();
     server.close();

@@ -14,7 +14,7 @@ export async function readBuildArgFile(
   environment: Readonly<Record<string, string | undefined>>,
   signal: AbortSignal,
 ): Promise<BuildArgument[]> {
-  const source = await readText(path, directory, signal);
+  const source = (await readText(path, directory, signal)).replace(/^\ufeff/, '');
   const args: BuildArgument[] = [];
   for (const [index, raw] of source.split(/\r?\n/).entries()) {
     const line = raw.trimStart();

@@ -1,5 +1,6 @@
 import {excerpt} from '../base/format-error.js';
 import type {Warning} from '../dockerfile/ast.js';
+import {count} from '../progress/format.js';
 import type {BuildFlags} from './build-options.js';
 import {openJob} from './open-job.js';
 import type {Terminal} from './terminal.js';
@@ -25,7 +26,7 @@ export async function checkCommand(
       terminal.answer(
         warnings.length === 0
           ? `${dockerfile.file}: no problems found\n`
-          : `${dockerfile.file}: ${warnings.length} ${warnings.length === 1 ? 'problem' : 'problems'} found\n`,
+          : `${dockerfile.file}: ${count(warnings.length, 'problem')} found\n`,
       );
     }
     return warnings.length === 0 ? 0 : 1;

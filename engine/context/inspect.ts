@@ -95,7 +95,7 @@ export function renderContext(inspection: ContextInspection): string {
     return `${isSent ? 'sent   ' : 'ignored'}  ${amount.padStart(width)}  ${name}${why}`;
   });
   const sums = [
-    `${sent.files} files, ${formatBytes(sent.bytes)} sent; ${ignored.paths} paths ignored` +
+    `${sent.files} ${sent.files === 1 ? 'file' : 'files'}, ${formatBytes(sent.bytes)} sent; ${ignored.paths} ${ignored.paths === 1 ? 'path' : 'paths'} ignored` +
       (inspection.ignoreFile === null ? ' (no ignore file)' : ` by ${inspection.ignoreFile}`),
   ];
   const block = (title: string, rows: readonly {readonly path: string; readonly bytes: number}[]) =>

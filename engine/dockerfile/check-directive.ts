@@ -32,7 +32,7 @@ export function parseCheck(text: string | undefined): CheckOptions {
     const value = equals === -1 ? undefined : option.slice(equals + 1).trim();
     if (!keys.includes(key) || value === undefined) {
       throw new BuildError('DOCKERFILE_SYNTAX', `invalid check option "${option.trim()}"${didYouMean(key, keys)}`, {
-        remedy: 'Write check=skip=RuleA,RuleB;error=true;experimental=all, or parts of it.',
+        remedy: 'The options are separated by ";": skip=RuleA,RuleB;error=true;experimental=all.',
       });
     }
     if (key === 'skip') found.skip = names(value);
@@ -45,7 +45,9 @@ export function parseCheck(text: string | undefined): CheckOptions {
 function parseError(value: string): boolean {
   if (/^(?:1|t|true)$/i.test(value)) return true;
   if (/^(?:0|f|false)$/i.test(value)) return false;
-  throw new BuildError('DOCKERFILE_SYNTAX', `check option error takes true or false, not "${value}"`);
+  throw new BuildError('DOCKERFILE_SYNTAX', `check option error takes true or false, not "${value}"`, {
+    remedy: 'Write error=true, or leave the option out.',
+  });
 }
 
 /** `parseCheck` of the file's directive, with its place in errors. */

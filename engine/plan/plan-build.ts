@@ -1,3 +1,4 @@
+import {BuildError} from '../base/errors.js';
 import type {Dockerfile, Warning} from '../dockerfile/ast.js';
 import {applyCheck, checkOptionsOf, parseCheck, type CheckOptions} from '../dockerfile/check-directive.js';
 import {checkDockerfile} from '../dockerfile/checks.js';
@@ -29,10 +30,18 @@ function fileWarnings(dockerfile: Dockerfile, graph: StageGraph): readonly Warni
   );
 }
 
-/** The build argument BUILDKIT_DOCKERFILE_CHECK replaces the directive. Throws BuildError DOCKERFILE_SYNTAX. */
+const checkArg = 'BUILDKIT_DOCKERFILE_CHECK';
+
+/** The build argument replaces the directive. Throws BuildError DOCKERFILE_SYNTAX or BUILD_ARG_INVALID. */
 function checkOptions(dockerfile: Dockerfile, {buildArgs}: PlanOptions): CheckOptions {
-  const given = buildArgs?.get('BUILDKIT_DOCKERFILE_CHECK');
-  return given === undefined ? checkOptionsOf(dockerfile) : parseCheck(given.value);
+  const given = buildArgs?.get(checkArg);
+  if (given === undefined) return checkOptionsOf(dockerfile);
+  try {
+    return parseCheck(given.value);
+  } catch (error) {
+    if (!(error instanceof BuildError)) throw error;
+    throw new BuildError('BUILD_ARG_INVALID', `build argument ${checkArg}: ${error.message}`, error.details);
+  }
 }
 
 function basesOf(configs: PlanOptions['baseConfigs']): ReadonlyMap<string, string> {

@@ -24,7 +24,7 @@ export interface EnvOverride {
 export interface ResolveOptions {
   readonly buildArgs?: ReadonlyMap<string, BuildArg> | undefined;
   readonly envOverrides?: readonly EnvOverride[] | undefined;
-  /** Name (any case) or index. Default: the last stage. */
+  /** Name of a stage (any case). Default: the last stage. */
   readonly target?: string | undefined;
   /** Every stage counts as needed: to check a whole file, as `docker build --check` without a target does. */
   readonly allStages?: boolean | undefined;

@@ -8,7 +8,7 @@ test('an argument that nothing declares is reported with the nearest name', asyn
   const {cli, tag} = workshop(t, daemon, {
     Dockerfile:
       'FROM scratch\nARG VERSION=1\nARG TARGETARCH\nLABEL v=$VERSION arch=$TARGETARCH env=$E\nENV E=1 F=${VERSION}\nLABEL f=$F\n',
-    'args.txt': '# comment\nVERSION=from-file\n',
+    'args.txt': '\ufeff# comment\nVERSION=from-file\n',
   });
   const misspelt = await cli(['--driver', 'docker', '-t', tag, '--json', '--build-arg', 'VERSOIN=2']);
   t.is(misspelt.status, 0, misspelt.stderr);

@@ -154,6 +154,10 @@ test('checks: what is skipped, what fails, what is not built', (t) => {
   t.deepEqual(warnings(text, {allStages: true}), ['JSONArgsRecommended', 'UndefinedVar', 'MaintainerDeprecated']);
   t.deepEqual(warnings(`# check=skip=UndefinedVar\n${text}`), ['MaintainerDeprecated']);
   t.deepEqual(warnings(text, {buildArgs: buildArgs({BUILDKIT_DOCKERFILE_CHECK: 'skip=all'})}), []);
+  t.throws(() => warnings(text, {buildArgs: buildArgs({BUILDKIT_DOCKERFILE_CHECK: 'skp=all'})}), {
+    code: 'BUILD_ARG_INVALID',
+    message: 'build argument BUILDKIT_DOCKERFILE_CHECK: invalid check option "skp=all" (did you mean "skip"?)',
+  });
   t.false(planBuild(parseDockerfile(text)).warningsFail);
   t.true(planBuild(parseDockerfile(`# check=error=true\n${text}`)).warningsFail);
 });

@@ -7,7 +7,7 @@ import {secretValues} from '../plan/secrets.js';
 /** Values that must not be shown: secrets as they are read, and ARGs whose names say so. */
 export async function learnSecrets(redactor: Redactor, {settings, plan}: PreparedJob): Promise<void> {
   for (const source of settings.secrets.values()) {
-    if (source.kind === 'env') redactor.add(source.value);
+    if (source.kind !== 'file') redactor.add(Buffer.from(source.value).toString());
     // A file that is not there is an error when a step asks for it.
     else redactor.add(await readFile(source.path, 'utf8').catch(() => ''));
   }

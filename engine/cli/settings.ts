@@ -54,7 +54,7 @@ export async function jobSettings(
       ...labelsOf(compose),
       ...Object.fromEntries((flags.label ?? []).map(parseLabel)),
     },
-    secrets: new Map([...secretsOf(compose), ...secrets]),
+    secrets: await opened(new Map([...secretsOf(compose), ...secrets]), signal),
     ssh: new Map([...sshOf(compose, environment), ...ssh]),
     extraHosts: [...(compose?.extraHosts ?? []), ...(flags.addHost ?? []).map(parseHost)],
     network: networkOf(flags.network, compose),
@@ -72,6 +72,11 @@ export async function jobSettings(
     artifactsDirectory: flags.artifactsDir ?? 'artifacts',
     wantArtifacts: flags.artifacts ?? true,
   };
+}
+
+/** Most builds have none, and load nothing for them. */
+async function opened(secrets: JobSettings['secrets'], signal: AbortSignal): Promise<JobSettings['secrets']> {
+  return secrets.size === 0 ? secrets : (await import('./secret-input.js')).openSecrets(secrets, signal);
 }
 
 /** `--load` is a docker output without a destination. `--push` makes the image output one that is pushed, and is one where there is none. */

@@ -23,9 +23,10 @@ export type NamedContext =
   /** Git or HTTP URL, fetched by the builder. */
   | {readonly kind: 'url'; readonly url: string};
 
-/** `--secret id=…`: where the value is read from, at the moment a step asks for it. */
+/** `--secret id=…`: where the value is read from, at the moment a step asks for it; `value` is what could be read only once. */
 export type SecretSource =
   | {readonly kind: 'file'; readonly path: string}
+  | {readonly kind: 'value'; readonly value: Uint8Array}
   | {readonly kind: 'env'; readonly name: string; readonly value: string};
 
 /** `--output type=…`. `dest` undefined or `-`: standard output, where the type allows it. */

@@ -1,9 +1,10 @@
 import {execFileSync} from 'node:child_process';
 import {randomBytes} from 'node:crypto';
-import {readdirSync, readFileSync} from 'node:fs';
+import {readdirSync, readFileSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {buffer} from 'node:stream/consumers';
 import test from 'ava';
+import {buildBusyboxBase} from '../helpers/busybox-base.js';
 import {namesIn, workshop} from '../helpers/cli.js';
 import {busyboxImage, daemonOrSkip, type DaemonKind} from '../helpers/daemon.js';
 import {commandLines} from '../helpers/processes.js';
@@ -127,3 +128,27 @@ const nowhere = test.macro<[DaemonKind]>({
 });
 test.serial(nowhere, 'debian');
 test.serial(nowhere, 'current');
+
+test('a secret that comes through a pipe reaches every step that asks for it, and is hidden', async (t) => {
+  const {cli, root} = workshop(t, undefined, {
+    'app/Dockerfile': `FROM t/base\n${'RUN --mount=type=secret,id=s cat /run/secrets/s; echo "=$(wc -c < /run/secrets/s)"\n'.repeat(2)}`,
+  });
+  const base = await buildBusyboxBase(cli, join(root, 'base'));
+  t.is(base.status, 0, base.stderr);
+  const build = (src: string) => ['--no-compose', '--driver', 'embedded', 'app', '--secret', `id=s,src=${src}`];
+  const shell = 'mkfifo pipe; printf from-the-pipe > pipe & exec "$0" "$@"';
+  const {status, stderr} = await cli(build('pipe'), {prefix: ['sh', '-c', shell]});
+  t.is(status, 0, stderr);
+  t.is(stderr.match(/\*\*\*=13$/gm)?.length, 2, stderr);
+  t.notRegex(stderr, /from-the-pipe/);
+  for (const [src, why] of [
+    ['/dev/zero', /is neither a file nor a pipe/],
+    ['app', /is neither a file nor a pipe/],
+    ['large', /has more than the 500 KiB/],
+  ] as const) {
+    writeFileSync(join(root, 'large'), 'x'.repeat(600_000));
+    const refused = await cli(build(src));
+    t.is(refused.status, 2, refused.stderr);
+    t.regex(refused.stderr, why);
+  }
+});

@@ -13,7 +13,7 @@ export function secrets(sources: ReadonlyMap<string, SecretSource>, failed: (err
         const source = sources.get(id);
         if (source === undefined) throw new ConnectError(`secret ${id}: not found`, Code.NotFound);
         try {
-          return {data: source.kind === 'env' ? Buffer.from(source.value) : await readFile(source.path)};
+          return {data: source.kind === 'file' ? await readFile(source.path) : Buffer.from(source.value)};
         } catch (error) {
           // The platform's message names the path, never the content.
           failed(

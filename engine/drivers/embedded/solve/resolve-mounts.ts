@@ -92,7 +92,7 @@ async function sourceOf(
 async function secretValue(mount: Mount, request: BuildRequest): Promise<Uint8Array | undefined> {
   const id = mount.id ?? '';
   const source = request.secrets.get(id);
-  if (source?.kind === 'env') return Buffer.from(source.value);
+  if (source !== undefined && source.kind !== 'file') return Buffer.from(source.value);
   if (source !== undefined) {
     try {
       return await readFile(source.path);

@@ -29,7 +29,7 @@ export interface Instruction {
   readonly original: string;
   readonly range: SourceRange;
   readonly heredocs: readonly Heredoc[];
-  /** Comment lines directly above, without `#` and one space; an empty comment or line ends them. */
+  /** Comment lines since the instruction before, without `#` and the space around; those above an empty comment do not count. */
   readonly comments: readonly string[];
 }
 

@@ -68,7 +68,7 @@ export function* checkCasing(instructions: readonly Instruction[]): Generator<Wa
   }
 }
 
-/** InvalidDefinitionDescription: the comment lines above a named stage or an ARG begin with its name, or are no such. */
+/** InvalidDefinitionDescription: the last comment above a named stage or an ARG begins with its name. */
 export function* checkDescriptions(
   statements: readonly (StatementOf<'from'> | StatementOf<'arg'>)[],
 ): Generator<Warning> {
@@ -80,9 +80,8 @@ export function* checkDescriptions(
         : statement.as === undefined
           ? []
           : [statement.as.toLowerCase()];
-    if (comments.length === 0 || names.length === 0) continue;
-    const describes = (comment: string, name: string) => comment.trim() === name || comment.startsWith(`${name} `);
-    if (comments.some((comment) => names.some((name) => describes(comment, name)))) continue;
+    const last = comments.at(-1);
+    if (last === undefined || names.length === 0 || names.includes(last.split(' ', 1)[0] ?? '')) continue;
     const shown = names.length === 1 ? (names[0] ?? '') : '<arg_key>';
     const message = `Comment for ${keyword} should follow the format: \`# ${shown} <description>\``;
     yield warning('InvalidDefinitionDescription', message, range);

@@ -96,18 +96,19 @@ export function scan(text: string): Scan {
     const from = at;
     const bare = withoutEnd(physical[at] ?? '');
     // A byte order mark is no part of the first line.
-    const first = trimStart(at === 0 && bare.startsWith('\ufeff') ? bare.slice(1) : bare);
+    const line = at === 0 && bare.startsWith('\ufeff') ? bare.slice(1) : bare;
+    const first = trimStart(line);
     at++;
     if (directives.read(first, at)) {
       comments = [];
       take('directive', from);
     } else if (first.startsWith('#')) {
-      const comment = first.slice(1).replace(/^ /, '').trimEnd();
+      // As the published frontend takes it, for which an indented comment begins with its mark.
+      const comment = trim(line.slice(1));
       if (comment === '') comments = [];
       else comments.push(comment);
       take('comment', from);
     } else if (first === '') {
-      comments = [];
       take('blank', from);
     } else {
       const joined = joinContinuations(physical, at, first, directives.escape());

@@ -1,8 +1,10 @@
 import test from 'ava';
 import {applyCheck, checkOptionsOf, parseCheck} from '../../engine/dockerfile/check-directive.js';
+import {checkDockerfile} from '../../engine/dockerfile/checks.js';
 import {parseDockerfile} from '../../engine/dockerfile/parse.js';
 import {ruleOf, rules, warning} from '../../engine/dockerfile/rules.js';
 import {credentialIn, isSecretName} from '../../engine/dockerfile/secret-names.js';
+import {parseStatements} from '../../engine/dockerfile/statement.js';
 
 test('the catalogue has the published pages, and none for our own rules', (t) => {
   const pageOf = (name: string) => ruleOf(name).url?.replace('https://docs.docker.com/go/dockerfile/rule/', '');
@@ -74,4 +76,53 @@ test('credentials are recognised by their form, variables are none', (t) => {
   ]) {
     t.is(credentialIn(value), undefined, value);
   }
+});
+
+test('the last comment above a stage or an ARG describes it, as with Docker 28', (t) => {
+  const text = `# check=experimental=all
+
+# base is not the last
+# one
+
+FROM scratch AS base
+#   SPACES a
+ARG SPACES
+  # INDENTED a
+ARG INDENTED
+# not it
+#
+ARG EMPTY
+# not it
+
+ARG BLANK
+# ALONE
+ARG ALONE
+#CLOSE a
+ARG CLOSE
+# COLON: a
+ARG COLON
+# OTHER
+ARG ONE TWO
+# other
+# later the later stage
+FROM scratch AS Later
+RUN a \\
+# inside
+ b
+ARG NONE
+`;
+  const dockerfile = parseDockerfile(text);
+  const found = checkDockerfile(dockerfile, parseStatements(dockerfile)).filter(
+    ({rule}) => rule === 'InvalidDefinitionDescription',
+  );
+  t.deepEqual(
+    found.map(({line, message}) => [line, message.replace(/^.*`# (.*) <description>`$/, '$1')]),
+    [
+      [6, 'base'],
+      [10, 'INDENTED'],
+      [16, 'BLANK'],
+      [22, 'COLON'],
+      [24, '<arg_key>'],
+    ],
+  );
 });

@@ -1,4 +1,5 @@
 import {execFileSync} from 'node:child_process';
+import {randomUUID} from 'node:crypto';
 import {mkdirSync, mkdtempSync, rmSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
@@ -7,7 +8,8 @@ import {baseArchive, importBases} from '../test/integration/conformance/bases.js
 import type {ConformanceCase} from '../test/integration/conformance/case.js';
 import {buildImage} from '../test/integration/conformance/image-build.js';
 import {differences} from '../test/integration/conformance/random/compare.js';
-import {randomCase, type Syntax} from '../test/integration/conformance/random/dockerfile.js';
+import {randomCase} from '../test/integration/conformance/random/dockerfile.js';
+import type {Syntax} from '../test/integration/conformance/random/scene.js';
 import {shrink} from '../test/integration/conformance/random/shrink.js';
 import {buildOnDaemon} from '../test/integration/conformance/daemon-build.js';
 
@@ -19,7 +21,9 @@ const shortened = (line: string): string => (line.length > 900 ? `${line.slice(0
 let number = 0;
 let refused = 0;
 
-async function compare(one: ConformanceCase): Promise<readonly string[]> {
+async function compare(random: ConformanceCase): Promise<readonly string[]> {
+  // A daemon keeps what is in a cache for the next build.
+  const one = {...random, dockerfile: random.dockerfile.replaceAll(/(?<=id=)random-/g, `random-${randomUUID()}-`)};
   const directory = join(work, `own-${number++}`);
   mkdirSync(directory);
   try {
@@ -29,7 +33,10 @@ async function compare(one: ConformanceCase): Promise<readonly string[]> {
       buildOnDaemon(one, client, work, last),
       buildImage(one, store, directory),
     ]);
-    if ('error' in theirs) refused++;
+    if ('error' in theirs) {
+      refused++;
+      if (process.env['VERBOSE'] !== undefined) console.log(`refused: ${one.name}: ${shortened(theirs.error)}`);
+    }
     return differences(theirs, ours);
   } finally {
     rmSync(directory, {recursive: true, force: true});
@@ -62,10 +69,7 @@ try {
                 return lines.length > 0 && kind(lines) === kind(found);
               });
         const rest = await compare(small).catch((error: unknown) => [String(error)]);
-        console.log(
-          `--- ${one.name}`,
-          JSON.stringify({context: small.context, buildArgs: small.buildArgs, target: small.target}),
-        );
+        console.log(`--- ${one.name}`, JSON.stringify({...small, name: undefined, dockerfile: undefined}));
         console.log(small.dockerfile);
         console.log((rest.length > 0 ? rest : ['only once:', ...found]).map(shortened).join('\n'));
       }),

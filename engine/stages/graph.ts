@@ -93,7 +93,7 @@ export type Operation =
       readonly keepGitDir: boolean;
       readonly unpack: boolean | undefined;
     } & Omit<FileTransfer, 'from'>)
-  /** Absolute and clean; the directory is made where it is missing. */
+  /** Absolute and clean, but for the root as written; the directory is made where it is missing. */
   | {readonly kind: 'workdir'; readonly path: string}
   /** Changes the image config only. */
   | {readonly kind: 'config'};

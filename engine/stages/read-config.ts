@@ -8,7 +8,7 @@ import {resolvePath} from './paths.js';
 import {parsePorts} from '../dockerfile/ports.js';
 import {declareArg, setEnv} from './scope.js';
 import {configOnly, words, workdirOf, type Read, type Reader} from './state.js';
-import {asWritten, shown, shownPairs} from './step-text.js';
+import {asWritten, shown, shownPairs, shownBodies} from './step-text.js';
 
 type Pairs = readonly (readonly [name: string, value: string])[];
 
@@ -71,13 +71,15 @@ export function readWorkdir(reader: Reader, statement: StatementOf<'workdir'>): 
   const {state} = reader;
   const written = words(reader, statement.instruction.range).one(statement.path);
   const path = resolvePath(workdirOf(state.config), written);
-  // BuildKit writes an absolute path into the config as it stands.
-  state.config = {...state.config, WorkingDir: written.startsWith('/') ? written : path};
+  // BuildKit writes an absolute path into the config and the history as it stands.
+  const kept = written.startsWith('/') ? written : path;
+  state.config = {...state.config, WorkingDir: kept};
   return {
-    operation: {kind: 'workdir', path},
+    // The root in another spelling makes a layer of nothing there.
+    operation: {kind: 'workdir', path: path === '/' ? kept : path},
     text: `WORKDIR ${shown(written)}`,
     reads: [],
-    createdBy: `WORKDIR ${path}`,
+    createdBy: `WORKDIR ${kept}`,
   };
 }
 
@@ -174,7 +176,9 @@ export function readShell(reader: Reader, statement: StatementOf<'shell'>): Read
 
 export function readOnbuild(reader: Reader, statement: StatementOf<'onbuild'>): Read {
   const {state} = reader;
-  state.config = {...state.config, OnBuild: [...(state.config.OnBuild ?? []), statement.trigger.original.trim()]};
+  const {original, heredocs} = statement.trigger;
+  const trigger = `${original.trim()}${shownBodies(heredocs)}`;
+  state.config = {...state.config, OnBuild: [...(state.config.OnBuild ?? []), trigger]};
   return configOnly(asWritten(statement.instruction), undefined);
 }
 

@@ -2,6 +2,7 @@ import type {ConformanceCase} from './case.js';
 import {addCases} from './cases/add.js';
 import {configCases} from './cases/config.js';
 import {copyCases} from './cases/copy.js';
+import {foundCases} from './cases/found.js';
 import {mountCases} from './cases/mounts.js';
 import {runCases} from './cases/run.js';
 import {stageCases} from './cases/stages.js';
@@ -17,4 +18,5 @@ export const imageGroups: Readonly<Record<string, readonly ConformanceCase[]>> =
   run: [...runCases, ...mountCases],
   config: configCases,
   stages: stageCases,
+  found: foundCases,
 };

@@ -16,7 +16,8 @@ import {makeTree} from './tree.js';
 
 /** What a case's directory holds, and the arguments that both command lines take for it. */
 export function prepareCase(one: ConformanceCase, directory: string): {context: string; args: readonly string[]} {
-  const context = join(directory, 'context');
+  // A client sends a daemon only what changed, by size and time, since the last context of the same name.
+  const context = join(directory, `context-${randomUUID()}`);
   const beside = join(directory, 'beside');
   mkdirSync(context, {recursive: true, mode: 0o755});
   mkdirSync(beside, {mode: 0o755});

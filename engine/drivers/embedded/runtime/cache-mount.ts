@@ -72,12 +72,9 @@ async function populate(place: string, mount: CacheMount, descriptor: number, si
   try {
     if (mount.initial === undefined) {
       chmodSync(made, mount.mode ?? 0o755);
+      chownSync(made, mount.uid ?? 0, mount.gid ?? 0);
     } else {
       await copyTree(hostPathInRoot(mount.initial.root, mount.initial.path), made, signal);
-      if (mount.mode !== undefined) chmodSync(made, mount.mode);
-    }
-    if (mount.initial === undefined || mount.uid !== undefined || mount.gid !== undefined) {
-      chownSync(made, mount.uid ?? 0, mount.gid ?? 0);
     }
     signal.throwIfAborted();
     // Not over an empty directory that another has made meanwhile, and uses.

@@ -19,7 +19,7 @@ export type StepMount =
       readonly id: string;
       readonly sharing: 'shared' | 'private' | 'locked';
       readonly readOnly: boolean;
-      /** Of the directory when it is made: 0755, 0, 0. */
+      /** Of the directory when it is made without `initial`: 0755, 0, 0. */
       readonly mode: number | undefined;
       readonly uid: number | undefined;
       readonly gid: number | undefined;

@@ -1,5 +1,5 @@
 import {readFile} from 'node:fs/promises';
-import {join} from 'node:path';
+import {join, posix} from 'node:path';
 import {BuildError, hasErrno} from '../../../base/errors.js';
 import type {Mount, Operation} from '../../../stages/graph.js';
 import type {BuildRequest} from '../../driver.js';
@@ -36,22 +36,11 @@ async function resolveMount(
       return {type, target, ...(await sourceOf(job, mount, tools, signal)), readOnly: mount.readOnly};
     case 'cache': {
       const store = join(tools.store.root, 'caches');
-      const initial =
-        mount.from === undefined || mount.from.kind === 'scratch'
-          ? undefined
-          : {...(await sourceOf(job, mount, tools, signal)), key: keyOf(job, mount)};
-      return {
-        type,
-        target,
-        store,
-        id: mount.id ?? target,
-        sharing: mount.sharing,
-        readOnly: mount.readOnly,
-        mode,
-        uid,
-        gid,
-        initial,
-      };
+      const common = {type, target, store, id: mount.id ?? target, sharing: mount.sharing, readOnly: mount.readOnly};
+      const owner = {mode, uid, gid};
+      if (!beginsWithSource(mount)) return {...common, ...owner, initial: undefined};
+      const initial = {...(await sourceOf(job, mount, tools, signal)), key: keyOf(job, mount)};
+      return {...common, mode: undefined, uid: undefined, gid: undefined, initial};
     }
     case 'tmpfs':
       return {type, target, size: mount.size};
@@ -70,6 +59,15 @@ async function resolveMount(
     default:
       throw new Error(`unreachable: ${String(type satisfies never)}`);
   }
+}
+
+/**
+ * Whether a cache begins with the files that `from` names. As with BuildKit a mode or an owner makes an empty directory of
+ * its own instead, unless a directory below the root is named: that one keeps its mode and owner.
+ */
+function beginsWithSource({from, source, mode, uid, gid}: Mount): boolean {
+  if (from === undefined || from.kind === 'scratch') return false;
+  return posix.resolve('/', source) !== '/' || (mode ?? uid ?? gid) === undefined;
 }
 
 function keyOf(job: StepJob, {from}: Mount): string {

@@ -2,71 +2,133 @@ import type {ConformanceCase, Tree} from '../case.js';
 import {configInstruction} from './config.js';
 import {dice as diceOf, type Dice} from './dice.js';
 import {run} from './run.js';
+import {variables, type Scene, type Syntax} from './scene.js';
+import {settings} from './settings.js';
+import {respelled} from './spelling.js';
 import {transfer} from './transfer.js';
 import {randomTree} from './tree.js';
-
-/** `old`: what the frontend inside Debian's dockerd knows; `current`: what is published. */
-export type Syntax = 'old' | 'current';
+import {value} from './words.js';
 
 /** A Dockerfile of one to four stages, with a context, as a case that either command line builds. */
 export function randomCase(seed: number, syntax: Syntax): ConformanceCase {
   const dice = diceOf(seed);
-  const context = randomTree(dice);
-  const head = dice.oneIn(3) ? [`ARG ${dice.pick(['V=global', 'A=1', 'BASE=conformance-base'])}`] : [];
-  const stages: string[] = [];
-  /** Those that begin with the files of a base image: only they have something to copy. */
-  const withFiles: string[] = [];
-  const empty = new Set<string>();
-  const lines = [...head];
-  const count = dice.pick([1, 1, 1, 2, 2, 3]);
+  const context = randomTree(dice, syntax);
+  const bold = dice.oneIn(4);
+  const given = settings(dice, syntax);
+  const scene = (sources: readonly string[]): Scene => ({
+    ...{dice, syntax, context, bold, id: `random-${seed}`, secrets: given.secrets},
+    sources: [...sources, ...given.contexts],
+  });
+  const stages: Stage[] = [];
+  const lines = head(scene([]));
+  const count = dice.pick([1, 1, 1, 2, 2, 3, 4]);
   for (let index = 0; index < count; index++) {
     const name = dice.oneIn(4) ? undefined : `s${index}`;
-    const base = baseOf(dice, stages);
-    lines.push(`FROM ${base}${name === undefined ? '' : dice.pick([` AS ${name}`, ` as ${name}`])}`);
+    const base = baseOf(dice, context, stages, syntax);
+    const platform = dice.oneIn(20)
+      ? `--platform=${dice.pick(['$BUILDPLATFORM', 'linux/amd64', '$TARGETPLATFORM'])} `
+      : '';
     lines.push(
-      ...instructions(dice, syntax, context, withFiles, {seed, scratch: base === 'scratch', last: index === count - 1}),
+      `FROM ${platform}${base.text}${name === undefined ? '' : ` ${dice.pick(['AS', 'as', 'As'])} ${spelledName(dice, name)}`}`,
     );
-    if (base !== 'scratch' && !empty.has(base)) withFiles.push(name ?? String(index));
-    else if (name !== undefined) empty.add(name);
-    stages.push(name !== undefined && !dice.oneIn(5) ? name : String(index));
+    // Only a stage that begins with the files of a base image has something to copy.
+    const usable = stages.filter((one) => one.files).map((one) => dice.pick(one.calls.slice(0, bold ? 4 : 3)));
+    const images = syntax === 'current' && dice.oneIn(4) ? ['conformance-rich'] : [];
+    lines.push(...instructions(scene([...usable, ...images]), {files: base.files, last: index === count - 1}));
+    stages.push({
+      calls: name === undefined ? [String(index)] : [name, name, String(index), name.toUpperCase()],
+      files: base.files,
+      named: name !== undefined,
+    });
   }
-  const text = `${lines.join('\n')}\n`;
-  const args = dice.oneIn(3) ? {[dice.pick(['A', 'V', 'M'])]: dice.pick(['given', '640', ''])} : {};
-  const named = stages.filter((stage) => stage.startsWith('s'));
-  const target = dice.oneIn(6) && named.length > 0 ? {target: dice.pick(named)} : {};
+  const named = stages
+    .filter((stage) => stage.named)
+    .map(({calls}) => dice.pick(calls.filter((call) => !/^\d/.test(call))));
   return {
     name: `seed ${seed}`,
-    dockerfile: dice.oneIn(12) ? text.replaceAll('\n', '\r\n') : text,
+    dockerfile: finished(dice, lines),
     context,
-    buildArgs: args,
-    ...target,
+    buildArgs: given.buildArgs,
+    ...(dice.oneIn(6) && named.length > 0 ? {target: dice.pick(named)} : {}),
+    ...(given.flags.length > 0 ? {flags: given.flags} : {}),
+    ...(given.beside === undefined ? {} : {beside: given.beside}),
   };
 }
 
-function baseOf(dice: Dice, stages: readonly string[]): string {
-  const named = stages.filter((stage) => stage.startsWith('s'));
-  if (named.length > 0 && dice.oneIn(3)) return dice.pick(named);
-  return dice.pick(['conformance-base', 'conformance-base', 'conformance-base', 'conformance-rich', 'scratch']);
+interface Stage {
+  /** What other stages may call it. */
+  readonly calls: readonly string[];
+  readonly files: boolean;
+  readonly named: boolean;
 }
 
-interface StagePlace {
-  readonly seed: number;
-  readonly scratch: boolean;
-  readonly last: boolean;
+const spelledName = (dice: Dice, name: string): string => (dice.oneIn(10) ? name.toUpperCase() : name);
+
+/** Directives, comments and the arguments of every FROM. */
+function head(scene: Scene): string[] {
+  const {dice} = scene;
+  const lines: string[] = [];
+  if (dice.oneIn(12))
+    lines.push(
+      dice.pick([
+        '# escape=`',
+        '#escape=\\',
+        '# check=skip=all',
+        '# comment first',
+        '# ESCAPE = `',
+        '# other=1',
+        '# check=error=false',
+      ]),
+    );
+  if (dice.oneIn(30)) lines.push('');
+  const names = dice.many(0, dice.pick([0, 0, 1, 3]), () => dice.pick([...variables, 'BASE']));
+  for (const name of names) {
+    if (name === 'BASE')
+      lines.push(
+        `ARG BASE=${dice.pick(['conformance-base', '"conformance-base"', '${BASE0:-conformance-base}', 'conformance-${BASE1:-base}'])}`,
+      );
+    else
+      lines.push(`ARG ${name}${dice.oneIn(4) ? '' : `=${dice.oneIn(2) ? 'global' : value({...scene, bold: false})}`}`);
+  }
+  return lines;
 }
 
-function instructions(
-  dice: Dice,
-  syntax: Syntax,
-  context: Tree,
-  stages: readonly string[],
-  place: StagePlace,
-): string[] {
-  return dice.many(1, place.last ? 6 : 4, () => {
+function baseOf(dice: Dice, context: Tree, stages: readonly Stage[], syntax: Syntax): {text: string; files: boolean} {
+  const named = stages.filter((stage) => stage.named);
+  if (named.length > 0 && dice.oneIn(3)) {
+    const stage = dice.pick(named);
+    return {text: stage.calls[0] ?? '', files: stage.files};
+  }
+  const whole = (text: string) => () => ({text, files: true});
+  return dice.weighed([
+    [9, whole('conformance-base')],
+    [3, whole('conformance-rich')],
+    ['one' in context ? 2 : 0, whole('conformance-onbuild')],
+    [1, whole('conformance-base:latest')],
+    [1, whole(dice.pick(['${BASE:-conformance-base}', '${BASE-conformance-rich}', 'conformance-${BASE2:-base}']))],
+    [
+      syntax === 'current' ? 1 : 0,
+      whole(dice.pick(['docker.io/library/conformance-base', 'library/conformance-base'])),
+    ],
+    [3, () => ({text: 'scratch', files: false})],
+  ]);
+}
+
+function instructions(scene: Scene, stage: {readonly files: boolean; readonly last: boolean}): string[] {
+  const {dice} = scene;
+  const single = (): string => {
     const kind = dice.below(10);
-    if (kind < 4) return transfer(dice, syntax, context, stages);
-    if (kind < 7 && (!place.scratch || dice.oneIn(10)))
-      return run(dice, syntax, context, stages, `random-${place.seed}`);
-    return configInstruction(dice, syntax, stages);
-  });
+    if (kind < 4) return transfer(scene);
+    if (kind < 7 && (stage.files || dice.oneIn(10))) return run(scene);
+    return configInstruction(scene, single);
+  };
+  return dice.many(stage.last ? 2 : 1, stage.last ? 8 : 5, () => respelled(dice, single()));
+}
+
+/** The text with the ends of line, of file and of instructions that such files have. */
+function finished(dice: Dice, lines: readonly string[]): string {
+  let text = `${lines.join('\n')}${dice.oneIn(20) ? dice.pick(['', '\n\n', '\n# end', ' \\\n']) : '\n'}`;
+  if (/^# ?escape ?= ?`/i.test(text)) text = text.replaceAll(/\\(?=\s*\n)/g, '`');
+  if (dice.oneIn(14)) text = text.replaceAll('\n', '\r\n');
+  return dice.oneIn(40) ? `\uFEFF${text}` : text;
 }

@@ -1,54 +1,66 @@
 import type {ConformanceCase} from '../case.js';
 
 /**
- * The smallest case that is found by leaving out instructions and paths of the context while `differs` holds. Calls
- * `differs` about as often as the case has lines and paths.
+ * The smallest case that is found by leaving out instructions, paths, arguments and flags while `differs` holds: large
+ * pieces first, then one by one until nothing more can go.
  */
 export async function shrink(
   start: ConformanceCase,
   differs: (one: ConformanceCase) => Promise<boolean>,
 ): Promise<ConformanceCase> {
   let best = start;
-  const tryOut = async (one: ConformanceCase): Promise<boolean> => {
-    if (!(await differs(one))) return false;
-    best = one;
-    return true;
+  const fewer = async <T>(parts: readonly T[], whole: (parts: readonly T[]) => ConformanceCase): Promise<void> => {
+    const kept = await fewest(parts, (some) => differs(whole(some)));
+    if (kept.length < parts.length) best = whole(kept);
   };
-  let smaller = true;
-  while (smaller) {
-    smaller = false;
-    const chunks = instructionsOf(best.dockerfile);
-    for (let index = chunks.length - 1; index >= 0; index--) {
-      const without = [...instructionsOf(best.dockerfile)];
-      without.splice(index, 1);
-      if (await tryOut({...best, dockerfile: without.join('')})) smaller = true;
-    }
-    for (const path of Object.keys(best.context ?? {})) {
-      const rest = Object.entries(best.context ?? {}).filter(([other]) => other !== path);
-      if (await tryOut({...best, context: Object.fromEntries(rest)})) smaller = true;
-    }
-    for (const name of Object.keys(best.buildArgs ?? {})) {
-      const rest = Object.entries(best.buildArgs ?? {}).filter(([other]) => other !== name);
-      if (await tryOut({...best, buildArgs: Object.fromEntries(rest)})) smaller = true;
-    }
-  }
+  let before;
+  do {
+    before = JSON.stringify(best);
+    const case_ = best;
+    await fewer(instructionsOf(case_.dockerfile), (pieces) => ({...case_, dockerfile: pieces.join('')}));
+    await fewer(
+      Object.entries(best.context ?? {}),
+      ((one) => (some) => ({...one, context: Object.fromEntries(some)}))(best),
+    );
+    await fewer(
+      Object.entries(best.buildArgs ?? {}),
+      ((one) => (some) => ({...one, buildArgs: Object.fromEntries(some)}))(best),
+    );
+    await fewer(pairs(best.flags ?? []), ((one) => (some) => ({...one, flags: some.flat()}))(best));
+    await fewer(best.dockerfile.split(/(?<= )/), ((one) => (some) => ({...one, dockerfile: some.join('')}))(best));
+  } while (JSON.stringify(best) !== before);
   return best;
 }
 
-/** The pieces of a Dockerfile that may be left out one by one: a here-document and a continued line are one piece. */
+const pairs = (flags: readonly string[]): string[][] =>
+  Array.from({length: flags.length / 2}, (_, index) => flags.slice(index * 2, index * 2 + 2));
+
+/** The parts of `all` without any that `holds` can do without. */
+async function fewest<T>(all: readonly T[], holds: (some: readonly T[]) => Promise<boolean>): Promise<readonly T[]> {
+  let kept = all;
+  for (let size = Math.ceil(all.length / 2); size >= 1; size = size === 1 ? 0 : Math.ceil(size / 2)) {
+    for (let at = kept.length - size; at > -size; at -= size) {
+      const without = [...kept.slice(0, Math.max(at, 0)), ...kept.slice(at + size)];
+      if (without.length < kept.length && (await holds(without))) kept = without;
+    }
+  }
+  return kept;
+}
+
+/** The pieces of a Dockerfile that may be left out one by one: here-documents and a continued line are one piece. */
 function instructionsOf(text: string): string[] {
   const pieces: string[] = [];
-  let end: string | undefined;
+  let ends: string[] = [];
   let open = false;
   for (const line of text.split(/(?<=\n)/)) {
-    if (end !== undefined || open) pieces.push(`${pieces.pop() ?? ''}${line}`);
+    if (ends.length > 0 || open) pieces.push(`${pieces.pop() ?? ''}${line}`);
     else pieces.push(line);
-    if (end !== undefined) {
-      if (line.trim() === end) end = undefined;
+    if (ends.length > 0) {
+      if (line.trim() === ends[0]) ends = ends.slice(1);
       continue;
     }
-    if (/<<-?['"]?EOF/.test(line)) end = 'EOF';
-    open = /\\\r?\n$/.test(line) || (open && line.trimStart().startsWith('#'));
+    ends = [...line.matchAll(/<<-?(['"]?)([\w.]+)\1/g)].map((match) => match[2] ?? '');
+    open = /[\\`][ \t]*\r?\n$/.test(line) || (open && /^\s*(?:#|$)/.test(line));
   }
   return pieces;
 }

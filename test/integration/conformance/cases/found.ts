@@ -1,0 +1,33 @@
+import type {ConformanceCase} from '../case.js';
+
+const base = 'FROM conformance-base\n';
+
+const one = (name: string, dockerfile: string, more: Partial<ConformanceCase> = {}): ConformanceCase => ({
+  name,
+  dockerfile,
+  ...more,
+});
+
+const seeded = 'FROM conformance-base AS s\nRUN mkdir -p /c/d && chmod 711 /c && chown 3:4 /c\nFROM conformance-base\n';
+const looks = "stat -c '%a %u:%g' /m > /out && ls /m >> /out\n";
+
+/** What random Dockerfiles showed. */
+export const foundCases: readonly ConformanceCase[] = [
+  one(
+    'WORKDIR is written into the history as it stands',
+    `${base}ENV V=/x//y\nWORKDIR //w//d\nWORKDIR /a/../b/\nWORKDIR $V/../z\nWORKDIR c//d/\nWORKDIR ..\n`,
+  ),
+  one('WORKDIR to the root in other spellings makes layers', `${base}WORKDIR /\nWORKDIR /.\nWORKDIR .\nWORKDIR /..\n`),
+  one(
+    'ONBUILD keeps its here-documents',
+    `${base}ONBUILD RUN <<-EOF\n\techo a\n\tEOF\nonbuild copy <<A <<"B" /x/\na $V\nA\nb\nB\nONBUILD COPY <<E /y\nE\n`,
+  ),
+  one(
+    'a cache with an owner does not begin with the root of a stage',
+    `${seeded}RUN --mount=type=cache,id=f1,target=/m,from=s,uid=7 ${looks}`,
+  ),
+  one(
+    'a cache that begins with a directory keeps its owner and mode',
+    `${seeded}RUN --mount=type=cache,id=f2,target=/m,from=s,source=/c,uid=7,mode=0700 ${looks}`,
+  ),
+];

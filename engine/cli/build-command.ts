@@ -41,7 +41,7 @@ export async function buildCommand(
   if (flags.check === true) {
     return (await import('./check-command.js')).checkCommand(path, flags, terminal, cancelled);
   }
-  const began = BigInt(Date.now()) * 1_000_000n;
+  const began = Date.now();
   const timeout = flags.timeout === undefined ? undefined : parseDuration(flags.timeout, '--timeout');
   const limited = withTimeout(cancelled, timeout, flags.timeout ?? '');
   const redactor = createRedactor();

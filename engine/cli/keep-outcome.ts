@@ -22,12 +22,12 @@ import type {Terminal} from './terminal.js';
 
 /** More would take longer to look at than a build without it. */
 const mostEntries = 50_000;
-/** Nanoseconds after which a file's times tell a later write apart. */
-const settled = 2_000_000_000n;
+/** Milliseconds after which a file's times tell a later write apart. */
+const settledMs = 2000;
 
 export interface EndedCached {
-  /** When the command began: nanoseconds since the epoch. */
-  readonly began: bigint;
+  /** When the command began: milliseconds since the epoch. */
+  readonly began: number;
   readonly root: string;
   /** The argument of the command. */
   readonly path: string | undefined;
@@ -52,7 +52,7 @@ export async function keepOutcome(ended: EndedCached): Promise<void> {
     const key = outcomeKey(terminal);
     if (key === undefined || !isPlain(ended) || record.facts === null) return;
     const looked = await lookedAt(ended);
-    const found = looked === undefined ? undefined : fingerprint(looked, began - settled);
+    const found = looked === undefined ? undefined : fingerprint(looked, began - settledMs);
     if (looked === undefined || found === undefined) return;
     const store = openStore(root, new AbortController().signal);
     try {
@@ -68,7 +68,7 @@ export async function keepOutcome(ended: EndedCached): Promise<void> {
         version: outcomeVersion,
         looked,
         said: found.said,
-        newest: String(found.newest),
+        newest: found.newest,
         needs,
         mode,
         events,

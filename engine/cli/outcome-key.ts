@@ -14,7 +14,7 @@ export interface KeptOutcome {
   readonly looked: Looked;
   /** Of `looked`: `fingerprint`. */
   readonly said: string;
-  readonly newest: string;
+  readonly newest: number;
   readonly needs: StoreNeeds;
   /** Of `--progress`; `quiet` with `--quiet`. */
   readonly mode: string;
@@ -27,7 +27,7 @@ export interface KeptOutcome {
   readonly project: string;
 }
 
-export const outcomeVersion = 1;
+export const outcomeVersion = 2;
 
 /** Whether a build in this mode shows how long it will take, for which it reads the past. */
 export const isLive = (mode: string, terminal: Terminal): boolean =>

@@ -25,7 +25,7 @@ export async function replay(argv: readonly string[]): Promise<number | undefine
   let progress: Progress | undefined;
   let store;
   try {
-    if (fingerprint(kept.looked, BigInt(kept.newest))?.said !== kept.said) return undefined;
+    if (fingerprint(kept.looked, kept.newest)?.said !== kept.said) return undefined;
     store = openStore(root, signal);
     if (!holdNeeds(store, kept.needs)) {
       closeStore(store);

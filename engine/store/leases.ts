@@ -56,6 +56,9 @@ export function claim(store: Store, ...things: readonly Claim[]): void {
   waitForPrune(store.root);
 }
 
+/** Everything that the store has claimed. */
+export const claimed = (store: Store): readonly Claim[] => parseClaims([...store.held.claimed].join(''));
+
 /** Makes the lease's file if it is not there yet. */
 export function ensureLease(store: Store): void {
   store.held.descriptor ??= openLease(store);
@@ -126,15 +129,17 @@ export function listLeases(root: string): readonly Lease[] {
 
 /** What a lease holds; nothing where it has ended meanwhile. A last line that is cut off counts as absent. */
 export function claimsOf(root: string, lease: Lease): readonly Claim[] {
-  const text = readSmall(join(leaseDirectory(root), lease.name), mostBytes)?.text ?? '';
-  return text
+  return parseClaims(readSmall(join(leaseDirectory(root), lease.name), mostBytes)?.text ?? '');
+}
+
+const parseClaims = (text: string): readonly Claim[] =>
+  text
     .slice(0, text.lastIndexOf('\n') + 1)
     .split('\n')
     .flatMap((line) => {
       const match = /^(snapshot|blob|record|layer|cache) (\S+)$/.exec(line);
       return match === null ? [] : [{kind: match[1] as Claim['kind'], id: match[2] ?? ''}];
     });
-}
 
 /** Whether the lease's build still runs. `unknown` costs nothing; `settleLife` finds out. */
 export function leaseLife(lease: Lease): Life {

@@ -2,6 +2,7 @@ import {type Digest, isDigest} from '../oci/digest.js';
 import {claimBlob} from './blobs.js';
 import {hasFacts} from './facts.js';
 import {chainIdOf, readChain} from './layers.js';
+import {type Claim, claim, claimed} from './leases.js';
 import {claimStep} from './records.js';
 import {claimSnapshot} from './snapshots.js';
 import type {Store} from './store.js';
@@ -17,6 +18,8 @@ export interface StoreNeeds {
   readonly chains: readonly (readonly [chainId: Digest, snapshot: string])[];
   /** Name of the facts in the history. */
   readonly facts: string;
+  /** Everything of it that must stay. */
+  readonly claims: readonly Claim[];
 }
 
 const stepText = (store: Store, key: string): string => JSON.stringify(claimStep(store, key) ?? null);
@@ -42,7 +45,10 @@ export interface FoundInStore {
   readonly facts: string;
 }
 
-/** The needs of a build that has just ended; undefined where something is not there any more. Everything is claimed. */
+/**
+ * The needs of a build that has just ended, by a store that was opened for it; undefined where something is not there any more.
+ * Everything is claimed.
+ */
 export function needsOf(store: Store, {keys, references, diffIds, facts}: FoundInStore): StoreNeeds | undefined {
   const steps = keys.map((key) => [key, stepText(store, key)] as const);
   const tags = references.map((reference) => [reference, tagText(store, reference) ?? ''] as const);
@@ -55,14 +61,16 @@ export function needsOf(store: Store, {keys, references, diffIds, facts}: FoundI
     const snapshot = readChain(store, chainId);
     if (snapshot !== undefined) chains.push([chainId, snapshot]);
   }
-  return {steps, tags, chains, facts};
+  return {steps, tags, chains, facts, claims: claimed(store)};
 }
 
 /**
  * True where all of it is there as it was, and stays until the store is closed. It counts as used now, as the build itself
  * would have it.
  */
-export function holdNeeds(store: Store, {steps, tags, chains, facts}: StoreNeeds): boolean {
+export function holdNeeds(store: Store, {steps, tags, chains, facts, claims}: StoreNeeds): boolean {
+  // At once, for each look for a running prune reads a directory.
+  claim(store, ...claims);
   return (
     tags.every(([reference, found]) => tagText(store, reference) === found) &&
     steps.every(([key, found]) => stepText(store, key) === found) &&

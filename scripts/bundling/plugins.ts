@@ -60,12 +60,12 @@ function isPlain(name: string): boolean {
   return !['fs', 'path', 'process'].includes(name) && typeof (require(name) as unknown) === 'object';
 }
 
-function lazyModule(name: string): string {
-  const names = Object.keys(require(name) as object);
-  return `
+/** The prototype, so that nothing of it is copied where it is imported; `__esModule` is asked of every import. */
+const lazyModule = (name: string): string => `
 let loaded;
 const load = () => (loaded ??= require(${JSON.stringify(`node:${name}`)}));
-for (const name of ${JSON.stringify(names)}) {
-  Object.defineProperty(exports, name, {enumerable: true, get: () => load()[name], set: (value) => { load()[name] = value; }});
-}`;
-}
+module.exports = Object.create(new Proxy({}, {
+  get: (_, name) => name === '__esModule' ? undefined : load()[name],
+  set: (_, name, value) => { load()[name] = value; return true; },
+  has: (_, name) => name in load(),
+}));`;

@@ -104,9 +104,13 @@ export async function runShell(
       const lowers = mounts.lowers(chain);
       if (lowers[0] !== undefined) adoptRoot(snapshot.fs, lowers[0]);
       mountOverlay({target, lowers, upper: snapshot.fs, work: snapshot.work, userXattrs: rootless});
-      const {exitStatus} = await performRun(withEnv(job), shellOf(job), target, tools, stopped, {
-        terminal: asked.terminal,
-      });
+      const {exitStatus} = await performRun(
+        withEnv(job),
+        shellOf(job),
+        {root: target, more: false, interactive: {terminal: asked.terminal}},
+        tools,
+        stopped,
+      );
       return exitStatus;
     } finally {
       releaseMountPoint(target);

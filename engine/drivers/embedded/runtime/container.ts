@@ -1,27 +1,23 @@
-import {spawn} from 'node:child_process';
-import {readFileSync, rmSync} from 'node:fs';
-import {join} from 'node:path';
+import {existsSync, readFileSync} from 'node:fs';
 import {StringDecoder} from 'node:string_decoder';
 import {setTimeout as sleep} from 'node:timers/promises';
 import {hasErrno} from '../../../base/errors.js';
-import type {OciRuntime} from './detect.js';
+import type {Launch, Launcher} from './launcher.js';
 
 /** Takes what the step prints, decoded as UTF-8; never throws. */
 export type LogSink = (stream: 'stdout' | 'stderr', text: string) => void;
 
 export interface ContainerRun {
-  readonly runtime: OciRuntime;
-  readonly rootless: boolean;
-  /** Has `config.json`; the pid file and the runtime's log are written here. */
-  readonly bundle: string;
-  /** The runtime's state directory. */
-  readonly state: string;
-  readonly id: string;
+  readonly launcher: Launcher;
+  /** The text of `config.json`. */
+  readonly config: string;
   readonly log: LogSink;
-  /** Bytes of output that are passed on; the rest is dropped and said. */
+  /** Characters of output that are passed on; the rest is dropped and said. */
   readonly logLimit: number;
   /** Reads and writes what this process does, instead of the log. */
   readonly interactive: boolean;
+  /** Another container is to come after this one. */
+  readonly more: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -36,24 +32,22 @@ export interface ContainerEnd {
 const patience = 500;
 
 /**
- * Runs the container in `bundle` to its end. On abort its process 1 gets SIGKILL, and with it all processes of its pid
- * namespace; resolves as for any other end, and the caller looks at the signal.
+ * Runs a container to its end. On abort its process 1 gets SIGKILL, and with it all processes of its pid namespace;
+ * resolves as for any other end, and the caller looks at the signal.
  */
 export async function runContainer(run: ContainerRun): Promise<ContainerEnd> {
-  const {runtime, bundle, state, id, signal} = run;
-  const pidFile = join(bundle, 'pid');
-  const logFile = join(bundle, 'runtime.log');
-  rmSync(pidFile, {force: true});
-  rmSync(logFile, {force: true});
-  const child = spawn(
-    runtime.path,
-    [...globalOptions(run, logFile), 'run', '--bundle', bundle, '--pid-file', pidFile, id],
-    {
-      stdio: run.interactive ? 'inherit' : ['ignore', 'pipe', 'pipe'],
-      // Beside the caller's group: a Ctrl-C of the terminal is the caller's to handle. Who reads the terminal is in it.
-      detached: !run.interactive,
-    },
-  );
+  const {launcher, config, interactive} = run;
+  const first = launcher.launch(config, {interactive, early: true});
+  if (run.more) setImmediate(() => launcher.prepare());
+  const end = await endOf(first, run);
+  // Its own start may be what it failed at: the container has not begun, and the other way says why if it fails too.
+  if (!first.early || end.failure === undefined || end.began || run.signal.aborted) return end;
+  return endOf(launcher.launch(config, {interactive, early: false}), run);
+}
+
+async function endOf(launch: Launch, run: ContainerRun): Promise<ContainerEnd & {readonly began: boolean}> {
+  const {signal} = run;
+  const {child, pidFile} = launch;
   const output = limitedLog(run.log, run.logLimit);
   for (const stream of ['stdout', 'stderr'] as const) {
     forward(child[stream] ?? undefined, (text) => {
@@ -85,17 +79,12 @@ export async function runContainer(run: ContainerRun): Promise<ContainerEnd> {
   signal.addEventListener('abort', onAbort, {once: true});
   try {
     const status = await ended;
-    return {status, failure: status === 0 ? undefined : failureIn(logFile)};
+    const failure = status === 0 ? undefined : failureIn(launch.logFile);
+    return {status, failure, began: failure === undefined || existsSync(pidFile)};
   } finally {
     signal.removeEventListener('abort', onAbort);
-    rmSync(join(state, id), {recursive: true, force: true});
+    run.launcher.remove(launch);
   }
-}
-
-function globalOptions({runtime, rootless, state}: ContainerRun, logFile: string): readonly string[] {
-  const common = ['--root', state, '--log', logFile, '--log-format', 'json'];
-  if (runtime.kind === 'crun') return ['--cgroup-manager=disabled', ...common];
-  return [...(rootless ? ['--rootless=true'] : []), ...common];
 }
 
 /** False where the container has no process yet. */

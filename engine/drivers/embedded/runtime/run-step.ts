@@ -1,4 +1,4 @@
-import {readFileSync, rmSync, statSync, writeFileSync} from 'node:fs';
+import {readFileSync, statSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {makeDirectories} from '../../../base/make-directories.js';
 import {BuildError, quote} from '../../../base/errors.js';
@@ -44,6 +44,8 @@ export interface StepOptions {
   readonly logLimit?: number;
   /** A person works in it: with the caller's input and output, any exit status is an end. Default: a step of a build. */
   readonly interactive?: {readonly terminal: boolean};
+  /** Another step is likely to run after this one. */
+  readonly more?: boolean;
 }
 
 const defaultPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
@@ -112,15 +114,15 @@ async function runIn(
         'Use --driver docker with a daemon that has the device, or drop "required" where the step can do without.',
     });
   }
-  const own = operation.network === 'default' ? options.network : operation.network;
-  const network = own === 'none' ? 'none' : 'host';
-  const bundle = join(runtime.memoryDirectory, String(slot));
-  makeDirectories(bundle);
+  const asked = operation.network === 'default' ? options.network : operation.network;
+  const network = asked === 'none' ? 'none' : 'host';
+  const own = join(runtime.memoryDirectory, String(slot));
+  makeDirectories(own);
   const scratch = join(runtime.workDirectory, `scratch-${slot}`);
-  const memory = join(bundle, 'mounts');
+  const memory = join(own, 'mounts');
   const user = resolveUserIn(root, step.user);
   const hostname = options.hostname ?? defaultHostname;
-  const files = networkFiles(bundle, network, hostname, options.extraHosts);
+  const files = networkFiles(own, network, hostname, options.extraHosts);
   const prepared = await prepareMounts(wanted, operation.script, {
     root,
     scratch,
@@ -135,7 +137,7 @@ async function runIn(
     const removeStubs = makeStubs(root, [...files, ...prepared.mounts]);
     try {
       makeWorkdir(root, step.workdir, user);
-      const spec = encodeSpec({
+      const config = encodeSpec({
         root,
         argv: checked(operation.argv),
         env: checked(environment([...step.env, ...prepared.env], user.home)),
@@ -154,16 +156,13 @@ async function runIn(
         rlimits: rlimitsOf(options.ulimits, runtime.openFiles),
         seccomp: insecure ? undefined : runtime.seccomp,
       });
-      writeFileSync(join(bundle, 'config.json'), spec, {mode: 0o600});
       return await runContainer({
-        runtime: runtime.program,
-        rootless: runtime.rootless,
-        bundle,
-        state: runtime.stateDirectory,
-        id: `step-${slot}`,
+        launcher: runtime.launcher,
+        config,
         log,
         logLimit: options.logLimit ?? defaultLogLimit,
         interactive: options.interactive !== undefined,
+        more: options.more === true,
         signal,
       });
     } finally {
@@ -171,7 +170,6 @@ async function runIn(
     }
   } finally {
     await prepared.release();
-    rmSync(join(bundle, 'config.json'), {force: true});
   }
 }
 
@@ -185,7 +183,7 @@ function makeSystemDirectories(root: string): void {
 
 /** The two files every step gets read-only; written again only where they changed. */
 function networkFiles(
-  bundle: string,
+  directory: string,
   network: 'host' | 'none',
   hostname: string,
   extraHosts: readonly string[],
@@ -194,7 +192,7 @@ function networkFiles(
     ['/etc/resolv.conf', 'resolv.conf', resolvConf(hostFile('/etc/resolv.conf'), network)],
     ['/etc/hosts', 'hosts', hostsFile(hostname, extraHosts)],
   ].map(([destination = '', name = '', content = '']) => {
-    const source = join(bundle, name);
+    const source = join(directory, name);
     if (hostFile(source) !== content) writeFileSync(source, content, {mode: 0o644});
     return {destination, type: 'bind', source, options: ['nosuid', 'noexec', 'nodev', 'rbind', 'ro']};
   });

@@ -7,6 +7,7 @@ import {defaultCapabilities, heldCapabilities} from './capabilities.js';
 import {prepareCgroups} from './cgroups.js';
 import {restrictDevices} from './devices.js';
 import {detectRuntime, type OciRuntime} from './detect.js';
+import {createLauncher, type Launcher} from './launcher.js';
 import {openFilesLimit} from './limits.js';
 import {compiledFilter} from './seccomp/compile.js';
 import {ociSeccomp} from './seccomp/oci-profile.js';
@@ -27,12 +28,11 @@ export interface RuntimeOptions {
 /** What all steps of one executor share. */
 export interface StepRuntime {
   readonly kind: OciRuntime['kind'];
-  readonly program: OciRuntime;
   readonly rootless: boolean;
   readonly workDirectory: string;
   /** A tmpfs: configurations and secrets, which are never written to a disk. It goes with the process. */
   readonly memoryDirectory: string;
-  readonly stateDirectory: string;
+  readonly launcher: Launcher;
   readonly capabilities: readonly string[];
   readonly allCapabilities: readonly string[];
   readonly cgroup: boolean;
@@ -43,7 +43,7 @@ export interface StepRuntime {
   /** Hard limit. */
   readonly openFiles: number;
   readonly seccomp: SpecInput['seccomp'];
-  /** The number of a bundle that no other step uses now. */
+  /** A number that no other step uses now. */
   takeSlot(): number;
   returnSlot(slot: number): void;
   /** The kernel has killed a process for lack of memory since the last call. */
@@ -87,11 +87,10 @@ export async function openRuntime(options: RuntimeOptions): Promise<StepRuntime>
   let killed = oomKills();
   return {
     kind: program.kind,
-    program,
     rootless,
     workDirectory,
     memoryDirectory,
-    stateDirectory,
+    launcher: createLauncher({program, rootless, memoryDirectory, stateDirectory}),
     capabilities: restricted ? defaultCapabilities : defaultCapabilities.filter((one) => one !== 'CAP_MKNOD'),
     noDevices: !restricted,
     denyDevices,

@@ -26,6 +26,16 @@ export interface PerformTools {
   readonly contents: ContentKeys;
 }
 
+export interface Performed {
+  /** The tree, mounted and writable. */
+  readonly root: string;
+  /** Nothing was there before. */
+  readonly empty: boolean;
+  readonly reuse: CopyReuse | undefined;
+  /** Another RUN is likely to come. */
+  readonly more: boolean;
+}
+
 interface OpenedRuntime {
   readonly workDirectory: string;
   readonly opening: Promise<StepRuntime>;
@@ -40,7 +50,10 @@ export function closeRuntime(store: Store): void {
   const opened = runtimes.get(store);
   if (opened === undefined) return;
   runtimes.delete(store);
-  if (opened.runtime !== undefined) unmountOverlay(opened.runtime.memoryDirectory);
+  if (opened.runtime !== undefined) {
+    opened.runtime.launcher.close();
+    unmountOverlay(opened.runtime.memoryDirectory);
+  }
   moveToTrash(store, opened.workDirectory);
 }
 
@@ -59,22 +72,26 @@ function runtimeOf({store, place}: PerformTools): Promise<StepRuntime> {
   return opening;
 }
 
-/**
- * Does what a step says in the tree that is mounted, writable, at `root`. `empty`: nothing was there before. Rejects with
- * the step's BuildError.
- */
+/** Begins with what RUN needs, while something else is done. */
+export function openSteps(tools: PerformTools): void {
+  // Why not is told by the step.
+  runtimeOf(tools).then(
+    ({launcher}) => launcher.prepare(),
+    () => undefined,
+  );
+}
+
+/** Does what a step says in a tree. Rejects with the step's BuildError. */
 export async function perform(
   job: StepJob,
-  root: string,
-  empty: boolean,
-  reuse: CopyReuse | undefined,
+  {root, empty, reuse, more}: Performed,
   tools: PerformTools,
   signal: AbortSignal,
 ): Promise<void> {
   const {operation, config} = job.step;
   switch (operation.kind) {
     case 'run':
-      await performRun(job, operation, root, tools, signal);
+      await performRun(job, operation, {root, more}, tools, signal);
       return;
     case 'copy':
     case 'add':
@@ -108,10 +125,9 @@ export async function perform(
 export async function performRun(
   job: StepJob,
   operation: Extract<Operation, {kind: 'run'}>,
-  root: string,
+  {root, more, interactive}: Pick<Performed, 'root' | 'more'> & {readonly interactive?: {readonly terminal: boolean}},
   tools: PerformTools,
   signal: AbortSignal,
-  interactive?: {readonly terminal: boolean},
 ): Promise<{readonly exitStatus: number}> {
   const {step} = job;
   const {plan, request, place} = tools;
@@ -128,6 +144,7 @@ export async function performRun(
       extraHosts: request.extraHosts,
       shmSize: request.shmSize,
       ulimits: request.ulimits,
+      more,
       ...(request.stepTimeout !== undefined && interactive === undefined && {timeout: request.stepTimeout}),
       ...(interactive !== undefined && {interactive}),
     },

@@ -14,9 +14,9 @@ import {isFreshStep} from './fresh.js';
 import {whyFailed} from './full-disk.js';
 import {generation, keyOfRun, type Lookup} from './lookup.js';
 import {makeSnapshot} from './make-snapshot.js';
-import {perform, type PerformTools} from './perform.js';
+import {openSteps, perform, type PerformTools} from './perform.js';
 import {identityOf, recordedParts} from './recorded.js';
-import type {DeferredResult, Result, SolverWork, StepJob} from './solver.js';
+import type {DeferredResult, Result, SolvedStep, SolverWork, StepJob} from './solver.js';
 import {isDeferred} from './tree.js';
 
 export interface RunnerParts extends PerformTools {
@@ -25,12 +25,16 @@ export interface RunnerParts extends PerformTools {
   readonly imports: CacheImports | undefined;
 }
 
+const isRun = ({operation}: SolvedStep): boolean => operation.kind === 'run';
+
 /** Runs steps, each over an overlay of what it starts from; what it leaves becomes a snapshot of the store. */
 export function createRunner(parts: RunnerParts): SolverWork {
   const {store, lookup, request, place, mounts} = parts;
   const limiter = createLimiter(request.jobs ?? Math.max(2, availableParallelism()));
   const {events, rootless} = place;
   const running = new Map<string, Promise<Result | DeferredResult>>();
+  /** RUNs that are neither cached nor begun. */
+  let runsToCome = parts.plan.graph.stages.flatMap(({steps}) => steps).filter(isRun).length;
 
   return {
     ...lookup,
@@ -51,7 +55,9 @@ export function createRunner(parts: RunnerParts): SolverWork {
     const fresh = isFresh(job);
     const cached = (): Result | undefined => {
       const found = fresh ? undefined : lookup.find(job);
-      if (found !== undefined) events.emit({type: 'step-cached', step: step.id, name: step.name, planStep: step.id});
+      if (found === undefined) return undefined;
+      if (isRun(step)) runsToCome--;
+      events.emit({type: 'step-cached', step: step.id, name: step.name, planStep: step.id});
       return found;
     };
     // Without the signal: who gave up would free the lock, and end the executor, while the step still cleans up.
@@ -87,7 +93,8 @@ export function createRunner(parts: RunnerParts): SolverWork {
           if (past !== undefined && continues !== undefined)
             reuse = copies?.changeOf(store, past, place, directories, rootless);
           else if (past !== undefined) reuse = copies?.reuseOf(store, past, place);
-          await perform(job, place.target, chain.length === 0, reuse, parts, signal).catch((error: unknown) => {
+          const target = {root: place.target, empty: chain.length === 0, reuse, more: runsToCome > 0};
+          await perform(job, target, parts, signal).catch((error: unknown) => {
             throw whyFailed(store.root, error);
           });
         },
@@ -124,6 +131,8 @@ export function createRunner(parts: RunnerParts): SolverWork {
   async function run(job: StepJob, signal: AbortSignal): Promise<Result> {
     const {step, stage, key} = job;
     signal.throwIfAborted();
+    if (runsToCome > 0) openSteps(parts);
+    if (isRun(step)) runsToCome--;
     events.emit({
       type: 'step-started',
       step: step.id,

@@ -1,0 +1,134 @@
+import {type ChildProcess, spawn} from 'node:child_process';
+import {closeSync, constants, openSync, renameSync, rmSync, writeFileSync, writeSync} from 'node:fs';
+import {join} from 'node:path';
+import {makeDirectories} from '../../../base/make-directories.js';
+import {syscalls} from '../../../base/syscalls.js';
+import type {OciRuntime} from './detect.js';
+
+/** The runtime's process of one container. */
+export interface Launch {
+  readonly id: string;
+  readonly child: ChildProcess;
+  /** The runtime writes the number of the container's process 1 here. */
+  readonly pidFile: string;
+  /** The runtime's own messages, a JSON object a line. */
+  readonly logFile: string;
+  /** It was started before its configuration was known. */
+  readonly early: boolean;
+}
+
+export interface LauncherOptions {
+  readonly program: OciRuntime;
+  readonly rootless: boolean;
+  /** A tmpfs: a configuration may hold secrets. */
+  readonly memoryDirectory: string;
+  /** The runtime's state directory. */
+  readonly stateDirectory: string;
+}
+
+export interface Launcher {
+  /**
+   * Runs the container of a configuration (the text of `config.json`). `interactive`: it has this process's input and outputs,
+   * else its outputs are pipes. `early: false`: not by a runtime that waits.
+   */
+  launch(config: string, how: {readonly interactive: boolean; readonly early: boolean}): Launch;
+  /** Removes what a container that has ended left, and what the runtime knows of it. */
+  remove(launch: Launch): void;
+  /**
+   * Starts a runtime that waits for the configuration of a container to come, where none does: half of the time that crun
+   * takes to start a container goes by before it reads that. Nothing is done for runc, which starts itself anew afterwards.
+   */
+  prepare(): void;
+  /** Ends one that waits. Idempotent. */
+  close(): void;
+}
+
+interface Waiting {
+  readonly launch: Launch;
+  readonly bundle: string;
+  /** The pipe that it reads as its configuration, open for both: it sees the end when this is closed, be it by SIGKILL. */
+  readonly pipe: number;
+}
+
+export function createLauncher({program, rootless, memoryDirectory, stateDirectory}: LauncherOptions): Launcher {
+  let count = 0;
+  let waiting: Waiting | undefined;
+
+  function newBundle(): {readonly id: string; readonly bundle: string} {
+    const id = `step-${count++}`;
+    const bundle = join(memoryDirectory, id);
+    makeDirectories(bundle, 0o700);
+    return {id, bundle};
+  }
+
+  function start(id: string, bundle: string, interactive: boolean, early: boolean): Launch {
+    const pidFile = join(bundle, 'pid');
+    const logFile = join(bundle, 'runtime.log');
+    const common = ['--root', stateDirectory, '--log', logFile, '--log-format', 'json'];
+    const own = program.kind === 'crun' ? ['--cgroup-manager=disabled'] : rootless ? ['--rootless=true'] : [];
+    const child = spawn(program.path, [...own, ...common, 'run', '--bundle', bundle, '--pid-file', pidFile, id], {
+      stdio: interactive ? 'inherit' : ['ignore', 'pipe', 'pipe'],
+      // Beside the caller's group: a Ctrl-C of the terminal is the caller's to handle. Who reads the terminal is in it.
+      detached: !interactive,
+    });
+    return {id, child, pidFile, logFile, early};
+  }
+
+  function launchNow(config: string, interactive: boolean): Launch {
+    const {id, bundle} = newBundle();
+    writeFileSync(join(bundle, 'config.json'), config, {mode: 0o600});
+    return start(id, bundle, interactive, false);
+  }
+
+  /** Undefined where the one that waited cannot take it. */
+  function handOver({launch, bundle, pipe}: Waiting, config: string): Launch | undefined {
+    try {
+      if (!isAlive(launch.child)) return undefined;
+      const beside = join(bundle, 'next.json');
+      writeFileSync(beside, config, {mode: 0o600});
+      // What has not opened the pipe yet finds the file, as does what reads the configuration a second time.
+      renameSync(beside, join(bundle, 'config.json'));
+      const bytes = Buffer.from(config);
+      // A pipe takes this much at once or, where the user has many, less: nothing is waited for here.
+      if (writeSync(pipe, bytes) === bytes.length) return launch;
+    } catch {
+    } finally {
+      closeSync(pipe);
+    }
+    launch.child.kill('SIGKILL');
+    return undefined;
+  }
+
+  return {
+    launch(config, {interactive, early}) {
+      if (!early || interactive || waiting === undefined) return launchNow(config, interactive);
+      const ready = waiting;
+      waiting = undefined;
+      return handOver(ready, config) ?? launchNow(config, interactive);
+    },
+    remove({id}) {
+      for (const directory of [memoryDirectory, stateDirectory])
+        rmSync(join(directory, id), {recursive: true, force: true});
+    },
+    prepare() {
+      if (waiting !== undefined || program.kind !== 'crun') return;
+      const {id, bundle} = newBundle();
+      const path = join(bundle, 'config.json');
+      syscalls().makeNode(path, constants.S_IFIFO | 0o600, 0, 0);
+      const pipe = openSync(path, constants.O_RDWR | constants.O_NONBLOCK);
+      const launch = start(id, bundle, false, true);
+      // Told when it is handed over, or never: then another is started in its place.
+      launch.child.on('error', () => undefined);
+      waiting = {launch, bundle, pipe};
+    },
+    close() {
+      if (waiting === undefined) return;
+      waiting.launch.child.kill('SIGKILL');
+      closeSync(waiting.pipe);
+      waiting = undefined;
+    },
+  };
+}
+
+const isAlive = ({pid, exitCode, signalCode}: ChildProcess): boolean =>
+  pid !== undefined && exitCode === null && signalCode === null;

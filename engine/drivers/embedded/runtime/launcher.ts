@@ -1,5 +1,16 @@
 import {type ChildProcess, spawn} from 'node:child_process';
-import {closeSync, constants, openSync, renameSync, rmSync, writeFileSync, writeSync} from 'node:fs';
+import {
+  closeSync,
+  constants,
+  existsSync,
+  openSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  unlinkSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import {join} from 'node:path';
 import {makeDirectories} from '../../../base/make-directories.js';
 import {syscalls} from '../../../base/syscalls.js';
@@ -106,9 +117,13 @@ export function createLauncher({program, rootless, memoryDirectory, stateDirecto
       waiting = undefined;
       return handOver(ready, config) ?? launchNow(config, interactive);
     },
-    remove({id}) {
-      for (const directory of [memoryDirectory, stateDirectory])
-        rmSync(join(directory, id), {recursive: true, force: true});
+    remove({id, pidFile, logFile}) {
+      const bundle = join(memoryDirectory, id);
+      for (const path of [pidFile, logFile, join(bundle, 'config.json')]) if (existsSync(path)) unlinkSync(path);
+      rmdirSync(bundle);
+      // Its own work, but for one that was killed.
+      const state = join(stateDirectory, id);
+      if (existsSync(state)) rmSync(state, {recursive: true, force: true});
     },
     prepare() {
       if (waiting !== undefined || program.kind !== 'crun') return;

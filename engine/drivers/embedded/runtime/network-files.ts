@@ -1,5 +1,11 @@
-import {BuildError, quote} from '../../../base/errors.js';
+import {writeFileSync} from 'node:fs';
 import {isIP} from 'node:net';
+import {join} from 'node:path';
+import {BuildError, quote} from '../../../base/errors.js';
+import {makeDirectories} from '../../../base/make-directories.js';
+
+/** Files of a step that are this program's, not the image's. */
+export const networkPaths = {hosts: '/etc/hosts', resolvConf: '/etc/resolv.conf'} as const;
 
 export const defaultHostname = 'buildkitsandbox';
 
@@ -34,4 +40,11 @@ export function resolvConf(host: string, network: 'host' | 'none'): string {
   if (network === 'host') return host;
   const kept = host.split('\n').filter((line) => !/^\s*nameserver\s+(127\.|::1(?:\s|$|%))/.test(line));
   return kept.join('\n');
+}
+
+/** An empty file for each of the two, as a tree of its own at `directory`; returns that. */
+export function makeNetworkStubs(directory: string): string {
+  makeDirectories(join(directory, 'etc'), 0o755);
+  for (const path of Object.values(networkPaths)) writeFileSync(join(directory, path), '', {mode: 0o644});
+  return directory;
 }

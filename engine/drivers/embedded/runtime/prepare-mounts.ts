@@ -47,9 +47,11 @@ export async function prepareMounts(
     }
     if (failures.length > 0) throw failures[0];
   };
-  releases.push(() => {
-    for (const directory of [place.scratch, place.memory]) rmSync(directory, {recursive: true, force: true});
-  });
+  if (wanted.length > 0 || script !== undefined) {
+    releases.push(() => {
+      for (const directory of [place.scratch, place.memory]) rmSync(directory, {recursive: true, force: true});
+    });
+  }
   const memory = (): string => {
     makeDirectories(place.memory, 0o755);
     return place.memory;

@@ -7,7 +7,7 @@ import type {Operation} from '../../../stages/graph.js';
 import {hostPathInRoot} from '../../../snapshot/in-root.js';
 import {type ContainerEnd, type LogSink, runContainer} from './container.js';
 import {rlimitsOf} from './limits.js';
-import {defaultHostname, hostsFile, resolvConf} from './network-files.js';
+import {defaultHostname, hostsFile, networkPaths, resolvConf} from './network-files.js';
 import {prepareMounts} from './prepare-mounts.js';
 import {startFailure, stepFailure} from './step-failure.js';
 import type {StepRuntime} from './runtime.js';
@@ -189,8 +189,8 @@ function networkFiles(
   extraHosts: readonly string[],
 ): readonly SpecMount[] {
   return [
-    ['/etc/resolv.conf', 'resolv.conf', resolvConf(hostFile('/etc/resolv.conf'), network)],
-    ['/etc/hosts', 'hosts', hostsFile(hostname, extraHosts)],
+    [networkPaths.resolvConf, 'resolv.conf', resolvConf(hostFile('/etc/resolv.conf'), network)],
+    [networkPaths.hosts, 'hosts', hostsFile(hostname, extraHosts)],
   ].map(([destination = '', name = '', content = '']) => {
     const source = join(directory, name);
     if (hostFile(source) !== content) writeFileSync(source, content, {mode: 0o644});

@@ -8,6 +8,7 @@ import {prepareCgroups} from './cgroups.js';
 import {restrictDevices} from './devices.js';
 import {detectRuntime, type OciRuntime} from './detect.js';
 import {createLauncher, type Launcher} from './launcher.js';
+import {makeNetworkStubs} from './network-files.js';
 import {openFilesLimit} from './limits.js';
 import {compiledFilter} from './seccomp/compile.js';
 import {ociSeccomp} from './seccomp/oci-profile.js';
@@ -33,6 +34,11 @@ export interface StepRuntime {
   /** A tmpfs: configurations and secrets, which are never written to a disk. It goes with the process. */
   readonly memoryDirectory: string;
   readonly launcher: Launcher;
+  /**
+   * Empty files where every step has one of its own mounted: as the lowest directory of a step's overlay they need not be made
+   * and removed again in each. On the disk of `workDirectory`: an overlay over several tells files of one from those of the other.
+   */
+  readonly stubs: string;
   readonly capabilities: readonly string[];
   readonly allCapabilities: readonly string[];
   readonly cgroup: boolean;
@@ -90,6 +96,7 @@ export async function openRuntime(options: RuntimeOptions): Promise<StepRuntime>
     rootless,
     workDirectory,
     memoryDirectory,
+    stubs: makeNetworkStubs(join(workDirectory, 'stubs')),
     launcher: createLauncher({program, rootless, memoryDirectory, stateDirectory}),
     capabilities: restricted ? defaultCapabilities : defaultCapabilities.filter((one) => one !== 'CAP_MKNOD'),
     noDevices: !restricted,

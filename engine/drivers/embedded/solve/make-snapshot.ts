@@ -1,7 +1,7 @@
-import {adoptRoot, mountOverlay} from '../../../snapshot/overlay.js';
+import {adoptRoot, mostLowers, mountOverlay} from '../../../snapshot/overlay.js';
 import {completeSnapshot, discardSnapshot, newSnapshot, snapshotPath} from '../../../store/snapshots.js';
-import {newMountPoint, type Store} from '../../../store/store.js';
-import {type TreeMounts, releaseMountPoint} from './tree-mounts.js';
+import type {Store} from '../../../store/store.js';
+import type {TreeMounts} from './tree-mounts.js';
 
 /** Where a step runs. */
 export interface StepPlace {
@@ -18,6 +18,8 @@ export interface SnapshotWork {
   readonly chain: readonly string[];
   /** The topmost of them, where the new one is a change of it and of the same layer. */
   readonly continues: string | undefined;
+  /** A directory below all of them while `run` runs; no part of the tree. */
+  readonly below?: string | undefined;
   /** While the overlay is mounted. */
   readonly run: (place: StepPlace) => Promise<void>;
   /** When it is not any more. */
@@ -29,20 +31,21 @@ export interface SnapshotWork {
 /** A new snapshot of what `run` leaves; returns its id. Where that fails nothing is left. */
 export async function makeSnapshot(
   store: Store,
-  mounts: Pick<TreeMounts, 'lowers'>,
+  mounts: Pick<TreeMounts, 'lowers' | 'takePoint' | 'returnPoint'>,
   rootless: boolean,
-  {chain, continues, run, finish, keepFailed}: SnapshotWork,
+  {chain, continues, below, run, finish, keepFailed}: SnapshotWork,
 ): Promise<string> {
   const {id, fs: upper, work} = newSnapshot(store);
   try {
     const lowers = mounts.lowers(chain);
-    const place = {target: newMountPoint(store), upper, directory: snapshotPath(store.root, id)};
+    const place = {target: mounts.takePoint(), upper, directory: snapshotPath(store.root, id)};
     if (lowers[0] !== undefined) adoptRoot(upper, lowers[0]);
-    mountOverlay({target: place.target, lowers, upper, work, userXattrs: rootless});
+    const stack = below === undefined || lowers.length >= mostLowers ? lowers : [...lowers, below];
+    mountOverlay({target: place.target, lowers: stack, upper, work, userXattrs: rootless});
     try {
       await run(place);
     } finally {
-      releaseMountPoint(place.target);
+      mounts.returnPoint(place.target);
     }
     await finish(place);
     completeSnapshot(store, id, {synced: false, parents: chain.slice(-1), continues});

@@ -72,6 +72,9 @@ function runtimeOf({store, place}: PerformTools): Promise<StepRuntime> {
   return opening;
 }
 
+/** A directory with the mount points of the files that every RUN gets. Rejects as a RUN does. */
+export const stubsOf = async (tools: PerformTools): Promise<string> => (await runtimeOf(tools)).stubs;
+
 /** Begins with what RUN needs, while something else is done. */
 export function openSteps(tools: PerformTools): void {
   // Why not is told by the step.

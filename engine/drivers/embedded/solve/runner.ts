@@ -14,7 +14,7 @@ import {isFreshStep} from './fresh.js';
 import {whyFailed} from './full-disk.js';
 import {generation, keyOfRun, type Lookup} from './lookup.js';
 import {makeSnapshot} from './make-snapshot.js';
-import {openSteps, perform, type PerformTools} from './perform.js';
+import {openSteps, perform, type PerformTools, stubsOf} from './perform.js';
 import {identityOf, recordedParts} from './recorded.js';
 import type {DeferredResult, Result, SolvedStep, SolverWork, StepJob} from './solver.js';
 import {isDeferred} from './tree.js';
@@ -81,12 +81,14 @@ export function createRunner(parts: RunnerParts): SolverWork {
     const copies = operation.kind === 'copy' ? await import('./copy-past.js') : undefined;
     const options = {stepIdentity: identityOf(job), fresh: request.noCache, time: timeOf(request)};
     const past = copies?.copyPast(store, job, chain, options);
+    const stubs = operation.kind === 'run' ? await stubsOf(parts) : undefined;
     const make = async (below: readonly string[], continues: string | undefined): Promise<string> => {
       let reuse: CopyReuse | undefined;
       let since = 0n;
       return makeSnapshot(store, mounts, rootless, {
         chain: below,
         continues,
+        below: stubs,
         async run(place) {
           since = lstatSync(place.upper, {bigint: true}).ctimeNs;
           const directories = chain.length === 0 ? [] : mounts.lowers(chain);

@@ -13,6 +13,10 @@ export interface TreeMounts {
   /** Directories of a chain of snapshots, topmost first; an empty one where there is none. */
   readonly lowers: (chain: readonly string[]) => readonly string[];
   readonly contexts: Pick<ContextMounts, 'mount'>;
+  /** A directory to mount the tree of a step on. */
+  readonly takePoint: () => string;
+  /** Unmounts what is on it. */
+  readonly returnPoint: (point: string) => void;
   /** Unmounts everything. Idempotent. */
   readonly close: () => void;
 }
@@ -20,6 +24,8 @@ export interface TreeMounts {
 export function createTreeMounts(store: Store, rootless: boolean): TreeMounts {
   const mounted = new Map<string, Promise<string>>();
   const targets: string[] = [];
+  /** Used again: a directory costs as much as a mount. */
+  const points: string[] = [];
   const contexts = createContextMounts(store);
 
   function lowers(chain: readonly string[]): readonly string[] {
@@ -47,8 +53,14 @@ export function createTreeMounts(store: Store, rootless: boolean): TreeMounts {
       mounted.set(tree.key, found);
       return found;
     },
+    takePoint: () => points.pop() ?? newMountPoint(store),
+    returnPoint(point) {
+      unmountOverlay(point);
+      points.push(point);
+    },
     close() {
       contexts.close();
+      for (const point of points.splice(0)) releaseMountPoint(point);
       for (const target of targets.splice(0).reverse()) releaseMountPoint(target);
     },
   };

@@ -220,8 +220,8 @@ async function buildInExecutor(
     const outcome = await new Promise<BuildOutcome>((resolve, reject) => {
       channel.on('message', (message: FromExecutor) => {
         switch (message.type) {
-          case 'event':
-            events.emit(message.event);
+          case 'events':
+            for (const event of message.events) events.emit(event);
             return;
           case 'output':
             Promise.resolve(write(message.bytes)).then(() => send({type: 'output-taken'}), reject);

@@ -1,6 +1,7 @@
 import {syscalls} from '../../base/syscalls.js';
 import {directoryContext} from '../../context/directory-context.js';
 import {parseIgnore} from '../../context/ignore/ignore.js';
+import type {BuildEventBody} from '../../progress/events.js';
 import type {RegistryCredentials} from '../../registry/credentials.js';
 import type {BuildRequest, NamedContext} from '../driver.js';
 import {runBuild} from './build.js';
@@ -25,6 +26,19 @@ async function sendOutput(bytes: Uint8Array): Promise<void> {
 
 function send(message: FromExecutor): void {
   process.send?.(message);
+}
+
+const held: BuildEventBody[] = [];
+
+/** The end of a step goes with the beginning of the next one: half as many messages, each of which takes longer than its event. */
+function emit(event: BuildEventBody): void {
+  held.push(event);
+  if (event.type === 'step-done') setImmediate(sendHeld);
+  else sendHeld();
+}
+
+function sendHeld(): void {
+  if (held.length > 0) send({type: 'events', events: held.splice(0)});
 }
 
 process.on('message', (message: ToExecutor) => {
@@ -60,7 +74,7 @@ async function build({root, rootless, plan, request}: Extract<ToExecutor, {type:
       root,
       rootless,
       mayRun: true,
-      events: {emit: (event) => send({type: 'event', event})},
+      events: {emit},
       stdout: sendOutput,
       signal: abort.signal,
     });
@@ -95,6 +109,7 @@ async function shell({
 
 /** Ends this process, and with it all its namespaces hold, when the front has the message. */
 function end(message: FromExecutor): void {
+  sendHeld();
   // Once the front has the message it kills this process: who waits for its end is told before.
   process.emit('beforeExit', 0);
   process.send?.(message, undefined, {}, () => process.exit(0));

@@ -54,7 +54,7 @@ export type ToExecutor =
 
 /** From the executor to the front. */
 export type FromExecutor =
-  | {readonly type: 'event'; readonly event: BuildEventBody}
+  | {readonly type: 'events'; readonly events: readonly BuildEventBody[]}
   | {readonly type: 'ask-credentials'; readonly id: number; readonly host: string}
   /** Bytes of an output to standard output; answered by `output-taken`. */
   | {readonly type: 'output'; readonly bytes: Uint8Array}

@@ -1,16 +1,5 @@
 import {type ChildProcess, spawn} from 'node:child_process';
-import {
-  closeSync,
-  constants,
-  existsSync,
-  openSync,
-  renameSync,
-  rmdirSync,
-  rmSync,
-  unlinkSync,
-  writeFileSync,
-  writeSync,
-} from 'node:fs';
+import {closeSync, constants, openSync, renameSync, rmSync, writeFileSync, writeSync} from 'node:fs';
 import {join} from 'node:path';
 import {makeDirectories} from '../../../base/make-directories.js';
 import {syscalls} from '../../../base/syscalls.js';
@@ -43,7 +32,7 @@ export interface Launcher {
    * else its outputs are pipes. `early: false`: not by a runtime that waits.
    */
   launch(config: string, how: {readonly interactive: boolean; readonly early: boolean}): Launch;
-  /** Removes what a container that has ended left, and what the runtime knows of it. */
+  /** The container has ended: what it left goes when there is time, with the tmpfs at the latest. */
   remove(launch: Launch): void;
   /**
    * Starts a runtime that waits for the configuration of a container to come, where none does: half of the time that crun
@@ -64,6 +53,8 @@ interface Waiting {
 export function createLauncher({program, rootless, memoryDirectory, stateDirectory}: LauncherOptions): Launcher {
   let count = 0;
   let waiting: Waiting | undefined;
+  /** Of containers that have ended. The runtime removes its state itself, where it is not killed. */
+  const over: string[] = [];
 
   function newBundle(): {readonly id: string; readonly bundle: string} {
     const id = `step-${count++}`;
@@ -117,15 +108,11 @@ export function createLauncher({program, rootless, memoryDirectory, stateDirecto
       waiting = undefined;
       return handOver(ready, config) ?? launchNow(config, interactive);
     },
-    remove({id, pidFile, logFile}) {
-      const bundle = join(memoryDirectory, id);
-      for (const path of [pidFile, logFile, join(bundle, 'config.json')]) if (existsSync(path)) unlinkSync(path);
-      rmdirSync(bundle);
-      // Its own work, but for one that was killed.
-      const state = join(stateDirectory, id);
-      if (existsSync(state)) rmSync(state, {recursive: true, force: true});
+    remove({id}) {
+      over.push(id);
     },
     prepare() {
+      for (const id of over.splice(0)) rmSync(join(memoryDirectory, id), {recursive: true, force: true});
       if (waiting !== undefined || program.kind !== 'crun') return;
       const {id, bundle} = newBundle();
       const path = join(bundle, 'config.json');

@@ -7,13 +7,16 @@ import {hostPathInRoot, statInRoot} from '../../../snapshot/in-root.js';
 const processLinks =
   /^\/proc\/(?:self|thread-self|\d+)(?:\/task\/\d+)?\/(?:fd|fdinfo|cwd|root|exe|map_files|ns)(?:\/|$)/;
 
+const leadsToProcess = (path: string): boolean =>
+  path.includes('proc') && processLinks.test(path.replace(/\/+(\.?\/+)*/g, '/'));
+
 /**
  * Makes the step's working directory where it is missing, for the step's user, as BuildKit does. Throws STEP_FAILED where it
  * is no directory, or leads out of the container through the descriptors of a process.
  */
 export function makeWorkdir(root: string, workdir: string, owner: {readonly uid: number; readonly gid: number}): void {
   const inside = hostPathInRoot(root, workdir);
-  if ([workdir, inside.slice(root.length)].some((path) => processLinks.test(path.replace(/\/+(\.?\/+)*/g, '/')))) {
+  if ([workdir, inside.slice(root.length)].some(leadsToProcess)) {
     throw new BuildError('STEP_FAILED', `the working directory ${quote(workdir)} is inside another process`, {
       remedy: 'Use a directory of the image.',
     });

@@ -119,7 +119,7 @@ test.serial('mounts that fail half-way leave nothing that hinders the next step'
     t.regex(error?.message ?? '', /does not exist/);
   }
   t.is((await e.run('cat /run/secrets/key', {mounts: [secret('y', {})]})).stdout, 'y');
-  t.deepEqual(readdirSync(join(e.directory, 'work')), ['memory']);
+  t.deepEqual(readdirSync(join(e.directory, 'work')), ['memory', 'stubs']);
 });
 
 test.serial(

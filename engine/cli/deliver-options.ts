@@ -1,6 +1,7 @@
 import {Option, type Command} from 'commander';
 import {BuildError, quote} from '../base/errors.js';
 import {list, progressOption} from './build-options.js';
+import {storePlace} from './store-options.js';
 
 /** What commander gives for what decides where a delivery goes: shared by `deliver` and `build --deliver`. */
 export interface TargetFlags {
@@ -27,16 +28,18 @@ export interface DeliverFlags extends TargetFlags {
 
 export function addTargetOptions(command: Command): Command {
   return command
-    .addOption(list('--registry <[NAME=]REPOSITORY>', 'registry, or place in one, beside those of the environment'))
     .addOption(
-      list('--insecure-registry <HOST[:PORT]>', 'registry without TLS, or with a certificate nobody vouches for'),
+      list('--registry <[NAME=]REPOSITORY>', 'registry, or a path in one, in addition to those of the environment'),
     )
-    .option('--policy <FILE>', 'which branches are delivered under which tags (default: build-image.yaml)')
-    .option('--any-branch', 'deliver whatever the policy says of the branch')
-    .option('--provenance [BOOL]', 'attach how the image was built (default: true)')
-    .option('--no-provenance', 'do not')
-    .option('--sbom [BOOL]', 'attach the packages that the image holds (default: true)')
-    .option('--no-sbom', 'do not');
+    .addOption(
+      list('--insecure-registry <HOST[:PORT]>', 'registry without TLS, or whose certificate cannot be verified'),
+    )
+    .option('--policy <FILE>', 'file that says which branches get which tags (default: build-image.yaml)')
+    .option('--any-branch', 'deliver any branch, whatever the policy says')
+    .option('--provenance [BOOL]', 'attach a description of how the image was built (default: true)')
+    .option('--no-provenance', 'attach none')
+    .option('--sbom [BOOL]', 'attach a list of the packages in the image (default: true)')
+    .option('--no-sbom', 'attach none');
 }
 
 export function addDeliverOptions(command: Command): Command {
@@ -44,13 +47,13 @@ export function addDeliverOptions(command: Command): Command {
     .option('--image <REFERENCE>', 'image to deliver (default: that of the Compose service)')
     .addOption(list('--package <FILE>', 'package to deliver (default: every .deb of the artifacts directory)'))
     .option('--artifacts-dir <DIR>', 'where the artifacts of the build are (default: artifacts)')
-    .option('--dry-run', 'show what would be delivered, and send nothing')
-    .option('--json', 'answer with one JSON document on standard output')
+    .option('--dry-run', 'show what would be delivered, but send nothing')
+    .option('--json', 'print the answer as one JSON document')
     .addOption(
-      new Option('--driver <NAME>', 'who has the image').choices(['auto', 'docker', 'embedded']).default('auto'),
+      new Option('--driver <NAME>', 'where the image is').choices(['auto', 'docker', 'embedded']).default('auto'),
     )
-    .option('--root <DIR>', 'where build-image keeps its store')
-    .addOption(list('--compose <FILE>', 'Compose file the name of the image comes from (repeatable)'))
+    .option('--root <DIR>', storePlace)
+    .addOption(list('--compose <FILE>', 'Compose file to take the name of the image from (repeatable)'))
     .option('--no-compose', 'do not look for a Compose file')
     .option('--service <NAME>', 'service of the Compose file (default: web, else the only one with build:)')
     .addOption(progressOption());

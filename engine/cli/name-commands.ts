@@ -24,16 +24,16 @@ export async function tagCommand(
   terminal: Terminal,
   signal: AbortSignal,
 ): Promise<number> {
-  return withStoreOf(flags, terminal, signal, (store) => {
-    const parsed = withDefaultTag(parseReference(target));
-    if (parsed.digest !== undefined) throw new BuildError('USAGE', 'an image gets a name with a tag, not a digest');
-    writeTag(store, {
-      ...tagsOf(store, source)[0],
-      reference: formatReference(parsed),
-      created: new Date().toISOString(),
-    });
-    return 0;
+  const parsed = withDefaultTag(parseReference(target));
+  if (parsed.digest !== undefined) throw new BuildError('USAGE', 'an image gets a name with a tag, not a digest');
+  const reference = formatReference(parsed);
+  const {configDigest} = await withStoreOf(flags, terminal, signal, (store) => {
+    const [tag] = tagsOf(store, source);
+    writeTag(store, {...tag, reference, created: new Date().toISOString()});
+    return tag;
   });
+  if (flags.json === true) terminal.answer(`${JSON.stringify({tagged: reference, configDigest}, null, 2)}\n`);
+  return 0;
 }
 
 /** `build-image rmi NAME…`: takes names away, of an ID all of them. What no name needs any more goes with the next prune. */

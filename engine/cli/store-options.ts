@@ -15,10 +15,11 @@ export interface StoreFlags {
 const dayMs = 24 * 60 * 60 * 1000;
 const mostDays = 36_500;
 
+/** Of `--root`. */
+export const storePlace = 'directory of the store';
+
 export function addStoreOptions(command: Command): Command {
-  return command
-    .option('--root <DIR>', 'where build-image keeps its store')
-    .option('--json', 'the answer as one JSON document');
+  return command.option('--root <DIR>', storePlace).option('--json', 'print the answer as one JSON document');
 }
 
 /** `action` on the store that the flags name, which is closed afterwards. */

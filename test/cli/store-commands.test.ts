@@ -210,7 +210,8 @@ test('an image gets a second name, and loses names; what is not there is named w
   const {cli} = workshop(t, undefined, {'app/Dockerfile': 'FROM scratch\nLABEL a=b\n'});
   const built = await cli(['--no-compose', '--driver', 'embedded', 'app', '-t', 'team/app:1']);
   t.is(built.status, 0, built.stderr);
-  t.is((await cli(['tag', 'team/app:1', 'team/app:2'])).status, 0);
+  const tagged = await cli(['tag', 'team/app:1', 'team/app:2', '--json']);
+  t.like(JSON.parse(tagged.stdout), {tagged: 'docker.io/team/app:2'});
   const names = async () =>
     (JSON.parse((await cli(['images', '--json'])).stdout) as {images: {reference: string}[]}).images.map(
       ({reference}) => reference,

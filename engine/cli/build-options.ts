@@ -123,7 +123,10 @@ export function addBuildOptionsTo(command: Command, idle: readonly string[] = []
   for (const option of command.options) {
     if ([...ofBuildsOnly, ...idle].includes(option.long ?? '')) option.hideHelp();
   }
-  return command.addHelpText('after', '\nThe options of build for its outputs and progress are accepted as well and do nothing here.');
+  return command.addHelpText(
+    'after',
+    '\nThe options of build for its outputs and progress are accepted as well and do nothing here.',
+  );
 }
 
 /** What only a build takes. */

@@ -1,4 +1,4 @@
-import {chmodSync, mkdtempSync, writeFileSync} from 'node:fs';
+import {chmodSync, mkdtempSync, readFileSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {setTimeout as sleep} from 'node:timers/promises';
@@ -32,7 +32,10 @@ async function runtimes({directory}: TestExecutor, number: number, expected: num
 
 test.serial('the runtime of the next step waits while a step runs, and runs it', withExecutor, async (t, e) => {
   t.is((await e.run('echo first', more)).stdout, 'first\n');
-  t.is((await runtimes(e, 1, 1)).length, 1);
+  const [waiting = 0] = await runtimes(e, 1, 1);
+  t.true(
+    readFileSync(`/proc/${waiting}/environ`, 'utf8').includes(`_LIBCONTAINER_STATEDIR=${e.directory}/work/memory/`),
+  );
   const {stdout, error} = await e.run('echo $$; hostname; pwd; echo "$A"', {env: ['A=b'], workdir: '/made'});
   t.deepEqual([stdout, error], ['1\nbuildkitsandbox\n/made\nb\n', undefined]);
   t.deepEqual(await runtimes(e, 1, 0), []);

@@ -72,6 +72,8 @@ export function createLauncher({program, rootless, memoryDirectory, stateDirecto
       stdio: interactive ? 'inherit' : ['ignore', 'pipe', 'pipe'],
       // Beside the caller's group: a Ctrl-C of the terminal is the caller's to handle. Who reads the terminal is in it.
       detached: !interactive,
+      // Where it puts the copy of itself that it runs as (CVE-2019-5736), and leaves it if it is killed meanwhile; else in /tmp.
+      env: {...process.env, _LIBCONTAINER_STATEDIR: stateDirectory},
     });
     return {id, child, pidFile, logFile, early};
   }

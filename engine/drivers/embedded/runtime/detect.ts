@@ -8,7 +8,8 @@ export interface OciRuntime {
   readonly path: string;
 }
 
-const directories = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
+/** Of the system's programs. */
+export const directories = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
 
 /** crun, else runc, in the system's directories or `among`. Throws RUNTIME_MISSING. */
 export function detectRuntime(among: readonly string[] = directories): OciRuntime {

@@ -3,7 +3,7 @@ import {closeSync, constants, openSync, renameSync, rmSync, writeFileSync, write
 import {join} from 'node:path';
 import {makeDirectories} from '../../../base/make-directories.js';
 import {syscalls} from '../../../base/syscalls.js';
-import type {OciRuntime} from './detect.js';
+import {directories, type OciRuntime} from './detect.js';
 
 /** The runtime's process of one container. */
 export interface Launch {
@@ -51,6 +51,9 @@ interface Waiting {
 }
 
 export function createLauncher({program, rootless, memoryDirectory, stateDirectory}: LauncherOptions): Launcher {
+  // Nothing of the caller's: LISTEN_FDS or NOTIFY_SOCKET would be handed on. The variable says where the runtime puts the copy of
+  // itself that it runs as (CVE-2019-5736), which stays there if it is killed meanwhile; without, in /tmp.
+  const environment = {PATH: directories.join(':'), _LIBCONTAINER_STATEDIR: stateDirectory};
   let count = 0;
   let waiting: Waiting | undefined;
   /** Of containers that have ended. The runtime removes its state itself, where it is not killed. */
@@ -72,8 +75,7 @@ export function createLauncher({program, rootless, memoryDirectory, stateDirecto
       stdio: interactive ? 'inherit' : ['ignore', 'pipe', 'pipe'],
       // Beside the caller's group: a Ctrl-C of the terminal is the caller's to handle. Who reads the terminal is in it.
       detached: !interactive,
-      // Where it puts the copy of itself that it runs as (CVE-2019-5736), and leaves it if it is killed meanwhile; else in /tmp.
-      env: {...process.env, _LIBCONTAINER_STATEDIR: stateDirectory},
+      env: environment,
     });
     return {id, child, pidFile, logFile, early};
   }

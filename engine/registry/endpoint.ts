@@ -1,5 +1,5 @@
-import {isIPv4} from 'node:net';
 import {BuildError, quote} from '../base/errors.js';
+import {isLoopback} from '../base/loopback.js';
 
 /** One address under which a repository is looked for. */
 export interface Endpoint {
@@ -65,10 +65,4 @@ function hostEndpoints(host: string, path: string, mirror: boolean, options: End
 
 function mayBeInsecure(host: string, {insecure = []}: EndpointOptions): boolean {
   return isLoopback(host) || insecure.some((entry) => entry.toLowerCase() === host.toLowerCase());
-}
-
-/** True for `localhost`, 127.0.0.0/8 and `[::1]`, whatever the port. */
-export function isLoopback(host: string): boolean {
-  const name = host.replace(/:[0-9]+$/, '').toLowerCase();
-  return name === 'localhost' || name === '[::1]' || (isIPv4(name) && name.startsWith('127.'));
 }

@@ -1,8 +1,8 @@
 import type {IncomingHttpHeaders} from 'node:http';
 import type {Readable} from 'node:stream';
 import type {Dispatcher} from 'undici';
-import {authorities} from '../base/authorities.js';
 import {BuildError} from '../base/errors.js';
+import {createHttpAgent} from '../base/http-agent.js';
 
 export type HttpMethod = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
@@ -36,15 +36,7 @@ export interface Transport {
   close(): Promise<void>;
 }
 
-export interface ProxyOptions {
-  readonly http?: string;
-  readonly https?: string;
-  /** As in NO_PROXY. */
-  readonly exclude?: string;
-}
-
 export interface TransportOptions {
-  readonly proxy?: ProxyOptions;
   readonly userAgent?: string;
   /** Milliseconds without a byte after which a connection counts as lost. */
   readonly idleTimeout?: number;
@@ -63,12 +55,12 @@ function isRedirect(method: HttpMethod, status: number): boolean {
 
 /** The HTTP client is loaded, and connections are kept, from the first request on. */
 export function createTransport(options: TransportOptions = {}): Transport {
-  const idle = options.idleTimeout ?? 60_000;
+  const {idleTimeout = 60_000} = options;
   const agents = new Map<boolean, Promise<Dispatcher>>();
   const agentFor = (insecure: boolean): Promise<Dispatcher> => {
     const known = agents.get(insecure);
     if (known !== undefined) return known;
-    const made = makeAgent(options, insecure, idle);
+    const made = createHttpAgent({connectTimeout, idleTimeout, insecure});
     agents.set(insecure, made);
     return made;
   };
@@ -141,23 +133,6 @@ function redirectTarget(from: URL, location: string, host: string): URL {
   next.username = '';
   next.password = '';
   return next;
-}
-
-async function makeAgent({proxy}: TransportOptions, insecure: boolean, idle: number): Promise<Dispatcher> {
-  const {Agent, EnvHttpProxyAgent} = await import('undici');
-  const ca = await authorities();
-  const tls = {rejectUnauthorized: !insecure, ...(ca !== undefined && {ca})};
-  const shared = {headersTimeout: idle, bodyTimeout: idle, connect: {timeout: connectTimeout, ...tls}};
-  if (proxy === undefined) return new Agent(shared);
-  return new EnvHttpProxyAgent({
-    ...shared,
-    requestTls: tls,
-    ...(ca !== undefined && {proxyTls: {ca}}),
-    // Empty, not undefined: the process environment is not ours to read here.
-    httpProxy: proxy.http ?? '',
-    httpsProxy: proxy.https ?? '',
-    noProxy: proxy.exclude ?? '',
-  });
 }
 
 /** At most `most` bytes of a body, or undefined where there are more; the rest is not read. */

@@ -7,6 +7,7 @@ import {join, resolve} from 'node:path';
 import {text} from 'node:stream/consumers';
 import test, {type ExecutionContext} from 'ava';
 import {createTransport} from '../../engine/registry/transport.js';
+import {archive} from '../helpers/archive.js';
 import {available} from '../helpers/requirement.js';
 import {missingForRoot} from '../helpers/step-executor.js';
 import {temporaryDirectory} from '../helpers/temporary.js';
@@ -28,6 +29,8 @@ async function startServer(t: ExecutionContext): Promise<Server> {
   execFileSync('openssl', ['req', '-x509', ...curve, ...names, '-keyout', key, '-out', certificate], {stdio: 'ignore'});
   const server = createServer({key: readFileSync(key), cert: readFileSync(certificate)}, (request, response) => {
     if (request.url === '/file') response.end('content\n');
+    else if (request.url === '/context.tar')
+      response.end(archive({name: 'Dockerfile', content: 'FROM scratch\nCOPY . /\n'}));
     else response.writeHead(request.url === '/v2/' ? 200 : 404).end('{}');
   });
   server.listen(0, 'localhost');
@@ -45,6 +48,10 @@ async function build(server: Server, dockerfile: string, extra: string | undefin
   const context = join(server.directory, 'context');
   mkdirSync(context, {recursive: true});
   writeFileSync(join(context, 'Dockerfile'), dockerfile);
+  return buildOf(server, context, extra);
+}
+
+async function buildOf(server: Server, context: string, extra: string | undefined): Promise<Run> {
   const flags = ['--driver', 'embedded', '--no-compose', '--no-artifacts', '--progress', 'plain', '--no-cache'];
   const child = spawn(launcher, ['build', context, '--root', join(server.directory, 'store'), ...flags], {
     env: {...process.env, NODE_EXTRA_CA_CERTS: extra},
@@ -72,6 +79,18 @@ test('a server that only NODE_EXTRA_CA_CERTS vouches for is believed, although N
   const missing = await build(server, added, join(server.directory, 'nowhere.pem'));
   t.is(missing.status, 1);
   t.regex(missing.stderr, /Ignoring extra certs from `.*nowhere\.pem`/);
+});
+
+test('so is one that gives the build context', async (t) => {
+  if (!available(t, existsSync(launcher), 'not bundled: npm run bundle')) return;
+  if (!available(t, missingForRoot === undefined, missingForRoot ?? '')) return;
+  const server = await startServer(t);
+  const context = `https://${server.url}/context.tar`;
+  const known = await buildOf(server, context, server.certificate);
+  t.is(known.status, 0, known.stderr);
+  const unknown = await buildOf(server, context, undefined);
+  t.is(unknown.status, 1);
+  t.regex(unknown.stderr, /cannot fetch the build context .*certificate/);
 });
 
 test('so is a registry', async (t) => {

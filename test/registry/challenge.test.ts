@@ -1,7 +1,8 @@
 import test from 'ava';
 import fc from 'fast-check';
 import {parseChallenges} from '../../engine/registry/challenge.js';
-import {endpointsOf, isLoopback} from '../../engine/registry/endpoint.js';
+import {isLoopback} from '../../engine/base/loopback.js';
+import {endpointsOf} from '../../engine/registry/endpoint.js';
 
 const parses = test.macro({
   exec(t, header: string | string[], expected: readonly (readonly [string, Readonly<Record<string, string>>])[]) {

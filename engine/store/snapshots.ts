@@ -1,8 +1,8 @@
-import {execFile} from 'node:child_process';
+import {spawn} from 'node:child_process';
 import {chmodSync, existsSync, mkdirSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
-import {promisify} from 'node:util';
 import {hasErrno} from '../base/errors.js';
+import {hasBlob} from './blobs.js';
 import {attempt, parseVersioned, randomName, readSmall, storeFailure, writeWhole} from './files.js';
 import {claim, ensureLease} from './leases.js';
 import {thisOwner} from './owner.js';
@@ -25,8 +25,6 @@ export interface SnapshotInfo {
   readonly continues: string | undefined;
   /** ISO 8601, UTC. */
   readonly created: string;
-  /** On the disk for sure; else only good until the machine stops. */
-  readonly synced: boolean;
 }
 
 const version = 1;
@@ -102,7 +100,7 @@ export function readSnapshot(root: string, id: string): SnapshotInfo | undefined
   if (continues !== undefined && !isSnapshotId(continues)) return undefined;
   if (!Array.isArray(parents) || !parents.every(isSnapshotId) || typeof created !== 'string') return undefined;
   const synced = existsSync(join(path, syncedFile));
-  return synced || boot === thisOwner().boot ? {parents, continues, created, synced} : undefined;
+  return synced || boot === thisOwner().boot ? {parents, continues, created} : undefined;
 }
 
 /** Complete, and not lost with the power. */
@@ -168,21 +166,28 @@ export function discardSnapshot(store: Store, id: string): void {
   moveToTrash(store, snapshotPath(store.root, id));
 }
 
+/** In seconds: then the kernel has written most of it, and the builds of a series are over. */
+const syncDelay = 5;
+const syncScript = `IFS= read -r snapshots; sleep "$1"; cd "$snapshots" || exit
+set -- */snapshot.json
+sync -f . || exit
+for state; do [ -e "\${state%/*}/synced" ] || [ ! -e "$state" ] || : >"\${state%/*}/synced"; done`;
+
 /**
- * Writes the file system to the disk, and marks the given snapshots as safe. In the background: it may take as long as
- * the disk needs. Rejects with the signal's reason; a failure leaves the snapshots as they were.
+ * Has the file system written to the disk, and marks as safe what snapshots were complete by then: until then they count as lost
+ * after the machine has stopped. By a process of its own, which outlives this one: it may take as long as the disk needs, and nobody
+ * waits. A failure leaves the snapshots as they were.
  */
-export async function syncSnapshots(store: Store, ids: readonly string[]): Promise<void> {
-  const pending = ids.filter((id) => readSnapshot(store.root, id)?.synced === false);
-  if (pending.length === 0) return;
-  try {
-    // syncfs(2) blocks its thread; a process of coreutils does not cost a worker with a heap of its own.
-    await promisify(execFile)('sync', ['-f', directoryOf(store, 'snapshots')], {signal: store.signal});
-  } catch {
-    store.signal.throwIfAborted();
-    return;
-  }
-  for (const id of pending) if (readSnapshot(store.root, id) !== undefined) markSynced(snapshotPath(store.root, id));
+export function syncSnapshots(root: string, delay = syncDelay): void {
+  const child = spawn('sh', ['-c', syncScript, 'sh', String(delay)], {
+    detached: true,
+    cwd: '/',
+    env: {PATH: '/usr/local/bin:/usr/bin:/bin'},
+    stdio: ['pipe', 'ignore', 'ignore'],
+  });
+  for (const part of [child, child.stdin]) part.on('error', () => undefined);
+  child.stdin.end(`${join(root, 'snapshots')}\n`);
+  child.unref();
 }
 
 /** Keeps the layer that was made of a snapshot, by how it is compressed; the blob is kept as long as the snapshot. */
@@ -197,7 +202,7 @@ export function readSnapshotLayer(store: Store, id: string, variant: string): La
   const layer = layerIn(join(snapshotPath(store.root, id), layerName(variant)));
   if (layer === undefined) return undefined;
   claim(store, {kind: 'blob', id: layer.digest});
-  return existsSync(join(store.root, 'blobs/sha256', layer.digest.slice('sha256:'.length))) ? layer : undefined;
+  return hasBlob(store, layer.digest) ? layer : undefined;
 }
 
 /** Without a look at the blob. */

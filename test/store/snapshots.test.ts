@@ -1,5 +1,6 @@
 import {existsSync, readFileSync, rmSync, statSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
+import {setTimeout as sleep} from 'node:timers/promises';
 import test from 'ava';
 import {digestOf} from '../../engine/oci/digest.js';
 import {writeBlob} from '../../engine/store/blobs.js';
@@ -43,8 +44,12 @@ test('a snapshot is there once it is complete', (t) => {
 
 test('what was not written to the disk is lost when the machine stops', async (t) => {
   const store = testStore(t);
-  const [lost, saved] = [snapshotWith(store, 'a', '1'), snapshotWith(store, 'a', '2')];
-  await syncSnapshots(store, [saved]);
+  const [gone, saved] = [snapshotWith(store, 'a', '1'), snapshotWith(store, 'a', '2')];
+  discardSnapshot(store, gone);
+  syncSnapshots(store.root, 0);
+  const marker = join(snapshotPath(store.root, saved), 'synced');
+  for (let waited = 0; !existsSync(marker) && waited < 20_000; waited += 20) await sleep(20);
+  const lost = snapshotWith(store, 'a', '3');
   const declared = newSnapshot(store).id;
   completeSnapshot(store, declared, {synced: true, parents: []});
   for (const id of [lost, saved, declared]) reboot(store, id);

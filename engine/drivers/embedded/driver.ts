@@ -7,7 +7,7 @@ import type {EventSink} from '../../progress/events.js';
 import type {EndpointOptions} from '../../registry/endpoint.js';
 import {closeStore, openStore} from '../../store/open.js';
 import {recoverKilled} from '../../store/recover.js';
-import {claimSnapshot, snapshotFs} from '../../store/snapshots.js';
+import {claimSnapshot, snapshotFs, syncSnapshots} from '../../store/snapshots.js';
 import type {BuildRequest, Built, Driver} from '../driver.js';
 import {openUrlContexts} from './url-contexts.js';
 import {type BuildOutcome, runBuild} from './build.js';
@@ -267,5 +267,6 @@ async function buildInExecutor(
     // Who started it early waits for its end, and has something to do until then.
     if (!done || started === undefined) await gone;
     if (byItself) tidyUp(root);
+    syncSnapshots(root);
   }
 }

@@ -1,5 +1,6 @@
 import {join} from 'node:path';
 import {namesIn, parseVersioned, readSmall, unlinkIfThere, writeWhole} from './files.js';
+import {claimsOf, leaseLife, listLeases} from './leases.js';
 import {claimSnapshot, discardSnapshot} from './snapshots.js';
 import {isSnapshotId, keyHex} from './step-record.js';
 import {directoryOf, type Store, temporaryPath} from './store.js';
@@ -62,9 +63,15 @@ function dropOldFailures(store: Store, now: number): void {
 
 function drop(store: Store, path: string): void {
   const failed = read(path);
-  if (failed === undefined) return;
   unlinkIfThere(path);
-  discardSnapshot(store, failed.snapshot);
+  // A shell may be open in it: then it is left to a prune.
+  if (failed !== undefined && !isHeld(store, failed.snapshot)) discardSnapshot(store, failed.snapshot);
+}
+
+/** Whether another run that has not ended has claimed a snapshot. */
+function isHeld({root, lease: own}: Store, snapshot: string): boolean {
+  const others = listLeases(root).filter((lease) => lease.id !== own.id && leaseLife(lease) !== 'dead');
+  return others.some((lease) => claimsOf(root, lease).some(({kind, id}) => kind === 'snapshot' && id === snapshot));
 }
 
 function read(path: string): FailedStep | undefined {

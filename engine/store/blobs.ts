@@ -67,10 +67,26 @@ export async function* readBlob(store: Store, digest: Digest): AsyncGenerator<Ui
   }
 }
 
-/** The bytes from `offset` on, not verified: for whoever verifies what he gets, as a registry does. */
-export function readBlobFrom(store: Store, digest: Digest, offset: number): AsyncIterable<Uint8Array> {
+/**
+ * The bytes from `offset` on. All of them are verified as by `readBlob`; a part is not: it is for whoever verifies the
+ * whole, as a registry does. Rejects as `readBlob`.
+ */
+export async function* readBlobFrom(
+  store: Store,
+  digest: Digest,
+  offset: number,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  if (offset === 0) return yield* readBlob(store, digest);
   const options = {start: offset, highWaterMark: chunkBytes, signal: store.signal};
-  return createReadStream(blobPath(store, digest), options) as AsyncIterable<Uint8Array>;
+  const stream = createReadStream(blobPath(store, digest), options);
+  try {
+    yield* stream as AsyncIterable<Uint8Array>;
+  } catch (error) {
+    store.signal.throwIfAborted();
+    throw readFailure(store, digest, error);
+  } finally {
+    stream.destroy();
+  }
 }
 
 /** A small blob whole: a manifest or config. Throws as `readBlob` rejects; STORE_CORRUPT also above `most` bytes. */
@@ -157,15 +173,11 @@ async function writeAll(file: FileHandle, chunk: Uint8Array, path: string): Prom
   }
 }
 
-/** Gives a complete and fsynced file its name. Of two that make the same blob, the first one's file stays. */
+/** Gives a complete and fsynced file its name, in place of what is there: that may be damaged, and this was just verified. */
 export function placeBlob(store: Store, temporary: string, hasher: Hasher, expected?: Expected): StoredBlob {
   const found = {size: hasher.size, digest: hasher.digest()};
   if (expected !== undefined) checkDigest('the blob', found, expected);
   claim(store, {kind: 'blob', id: found.digest});
-  if (blobSize(store, found.digest) === found.size) {
-    unlinkIfThere(temporary);
-    return found;
-  }
   directoryOf(store, 'blobs/sha256');
   try {
     renameSync(temporary, blobPath(store, found.digest));

@@ -5,7 +5,7 @@ import test from 'ava';
 import fc from 'fast-check';
 import {digestOf} from '../../engine/oci/digest.js';
 import {openBlobWriter} from '../../engine/store/blob-writer.js';
-import {blobPath, hasBlob, readBlob, readBlobBytes, writeBlob} from '../../engine/store/blobs.js';
+import {blobPath, hasBlob, readBlob, readBlobBytes, readBlobFrom, writeBlob} from '../../engine/store/blobs.js';
 import {openStore} from '../../engine/store/open.js';
 import {shareStore} from '../../engine/store/store.js';
 import {temporaryDirectory} from '../helpers/temporary.js';
@@ -108,6 +108,26 @@ test('a damaged blob is told while it is read, and is then gone', async (t) => {
   writeFileSync(blobPath(store, digest), 'hell');
   t.throws(() => readBlobBytes(store, digest, 100), {code: 'STORE_CORRUPT'});
   await t.throwsAsync(contentOf(readBlob(store, digest)), {code: 'NOT_FOUND'});
+});
+
+test('a damaged blob is made whole by whoever makes it again', async (t) => {
+  const store = testStore(t);
+  const {digest} = await writeBlob(store, chunks('hello'));
+  writeFileSync(blobPath(store, digest), 'hallo');
+  await writeBlob(store, chunks('hel', 'lo'));
+  t.is(await contentOf(readBlob(store, digest)), 'hello');
+});
+
+test('a blob that is sent whole is verified, so that a damaged one is not sent for ever', async (t) => {
+  const store = testStore(t);
+  const {digest} = await writeBlob(store, chunks('hello'));
+  t.is(await contentOf(readBlobFrom(store, digest, 0)), 'hello');
+  t.is(await contentOf(readBlobFrom(store, digest, 3)), 'lo');
+  writeFileSync(blobPath(store, digest), 'hallo');
+  await t.throwsAsync(contentOf(readBlobFrom(store, digest, 0)), {code: 'STORE_CORRUPT'});
+  for (const offset of [0, 3]) {
+    await t.throwsAsync(contentOf(readBlobFrom(store, digest, offset)), {code: 'NOT_FOUND'});
+  }
 });
 
 test('the same blob may be written twice at once', async (t) => {

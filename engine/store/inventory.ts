@@ -123,8 +123,7 @@ function recordItems(root: string): readonly StoreItem[] {
     const disk = fileOnDisk(path);
     if (disk === undefined) return [];
     const text = file?.text ?? '';
-    const record =
-      keyHex(name) === undefined ? undefined : (parseStepRecord(text, name) ?? parseStepRecord(text, `sha256:${name}`));
+    const record = keyHex(name) === undefined ? undefined : parseStepRecord(text, name);
     const blobs = [...(record?.attachments ?? []), ...(record?.layer === undefined ? [] : [record.layer.digest])];
     const snapshot = record?.snapshot ?? null;
     return [

@@ -1,8 +1,8 @@
-import {statSync, unlinkSync} from 'node:fs';
+import {statSync} from 'node:fs';
 import {join} from 'node:path';
 import {BuildError} from '../base/errors.js';
 import {emptyTrash} from './empty-trash.js';
-import {namesIn} from './files.js';
+import {namesIn, unlinkIfThere} from './files.js';
 import type {Store} from './store.js';
 
 /** Lock, lease and announcement of a prune, and their directories. */
@@ -25,7 +25,7 @@ export async function withRoom<T>(store: Store, action: () => Promise<T>): Promi
   } catch (error) {
     if (!isFull(error)) throw error;
   }
-  for (const path of oldestRecords(store.root)) unlinkSync(path);
+  for (const path of oldestRecords(store.root)) unlinkIfThere(path);
   return action();
 }
 

@@ -1,3 +1,4 @@
+import {existsSync, statSync} from 'node:fs';
 import {join} from 'node:path';
 import {emptyTrash} from './empty-trash.js';
 import {namesIn, readSmall, unlinkIfThere, writeWhole} from './files.js';
@@ -26,6 +27,12 @@ export interface PruneReport {
   readonly left: number;
 }
 
+/** Rooms of small files that spare a look at large ones, with how many are kept: those that were written last. */
+const memories = [
+  ['contents', 10_000],
+  ['compressed', 10_000],
+  ['checksums', 200],
+] as const;
 const mostIndexBytes = 16 * 1024 * 1024;
 /** An index below this is not worth to be written anew. */
 const smallIndexBytes = 16 * 1024;
@@ -49,6 +56,7 @@ async function pruneLocked(store: Store, options: PruneOptions): Promise<PruneRe
     const sizes = await measureAll(store);
     const {removed, freed, kept} = whilePruning(store.root, () => decide(store, sizes, options));
     tidyIndexes(store);
+    tidyMemories(store);
     removeStaleLocks(store);
     const {left} = await emptyTrash(store);
     const {halfMade, mounts} = recovered;
@@ -105,10 +113,20 @@ function tidyIndexes(store: Store): void {
     const path = join(directory, name);
     const text = readSmall(path, mostIndexBytes)?.text ?? '';
     const keys = [...new Set(text.split('\n').filter((key) => keyHex(key) !== undefined))];
-    const left = keys.filter((key) => readSmall(recordPath(store.root, key), mostIndexBytes) !== undefined);
+    const left = keys.filter((key) => existsSync(recordPath(store.root, key)));
     if (left.length === 0) unlinkIfThere(path);
     else if (text.length > smallIndexBytes && left.length < keys.length) {
       writeWhole(path, temporaryPath(store), left.map((key) => `${key}\n`).join(''), {sync: false});
     }
+  }
+}
+
+function tidyMemories(store: Store): void {
+  for (const [room, most] of memories) {
+    const paths = namesIn(join(store.root, room)).map((name) => join(store.root, room, name));
+    if (paths.length <= most) continue;
+    const aged = paths.map((path) => ({path, written: statSync(path, {throwIfNoEntry: false})?.mtimeMs ?? 0}));
+    aged.sort((a, b) => b.written - a.written);
+    for (const {path} of aged.slice(most)) unlinkIfThere(path);
   }
 }

@@ -47,10 +47,10 @@ export function formatStepRecord(record: StepRecord): string {
   return `${JSON.stringify({version, ...record})}\n`;
 }
 
-/** The record in a file's text; undefined where it is none, or not that of `key`. */
+/** The record in a file's text; undefined where it is none, or not that of `key`, with or without `sha256:` in front. */
 export function parseStepRecord(text: string, key: string): StepRecord | undefined {
   const fields = parseVersioned(text, version);
-  if (fields === undefined || fields['key'] !== key) return undefined;
+  if (typeof fields?.['key'] !== 'string' || keyHex(fields['key']) !== keyHex(key)) return undefined;
   const {stepIdentity, parts, snapshot, layer, attachments, seconds, created} = fields;
   if (typeof stepIdentity !== 'string' || typeof created !== 'string') return undefined;
   if (typeof seconds !== 'number' || !(seconds >= 0)) return undefined;

@@ -37,7 +37,7 @@ export function readTag(store: Store, reference: string): Tag | undefined {
   return tag?.reference === reference ? tag : undefined;
 }
 
-/** Names an image, or moves the name to another one. On the disk when it returns. Throws NO_SPACE, IO. */
+/** Names an image, or moves the name to another one: after a power failure it is still there, or this one is. Throws NO_SPACE, IO. */
 export function writeTag(store: Store, tag: Tag): void {
   claim(
     store,

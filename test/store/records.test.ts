@@ -41,6 +41,14 @@ test('a key may be a digest, and nothing that is a path', (t) => {
   }
 });
 
+test('a record is found with and without the name of the algorithm in front of its key', (t) => {
+  const store = testStore(t);
+  const key = digestOf('step');
+  writeRecord(store, stepRecord(key));
+  t.is(readRecord(store, key.slice('sha256:'.length))?.key, key);
+  t.is(claimStep(store, key)?.record.key, key);
+});
+
 const valid = formatStepRecord(stepRecord(keyOf(1)));
 const damage: Readonly<Record<string, string>> = {
   empty: '',

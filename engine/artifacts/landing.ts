@@ -5,6 +5,7 @@ import {basename, dirname, join} from 'node:path';
 import {pipeline} from 'node:stream/promises';
 import {BuildError, hasErrno, messageOf, quote} from '../base/errors.js';
 import {makeDirectories} from '../base/make-directories.js';
+import {formatOwner, lifeOf, parseOwner, thisOwner} from '../store/owner.js';
 
 let serial = 0;
 
@@ -38,7 +39,7 @@ export async function createLanding(directory: string, signal: AbortSignal): Pro
   const temporaries = new Set<string>();
 
   const write = async (name: string, content: AsyncIterable<Uint8Array>): Promise<LandedFile> => {
-    const temporary = join(root, `${shortened(name)}.tmp-${process.pid}-${++serial}`);
+    const temporary = join(root, `${shortened(name)}.tmp-${formatOwner(thisOwner())}-${++serial}`);
     const hash = createHash('sha256');
     let size = 0;
     temporaries.add(temporary);
@@ -155,17 +156,9 @@ function shortened(name: string): string {
 
 async function removeLeftovers(root: string): Promise<void> {
   for (const name of await readdir(root)) {
-    const pid = /\.tmp-(\d{1,10})-\d+$/.exec(name)?.[1];
-    if (pid !== undefined && !isAlive(Number(pid))) await rm(join(root, name), {force: true}).catch(() => undefined);
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return !hasErrno(error, 'ESRCH');
+    const owner = parseOwner(/\.tmp-([\d.a-f]+)-\d+$/.exec(name)?.[1] ?? '');
+    if (owner === undefined || lifeOf(owner) !== 'dead') continue;
+    await rm(join(root, name), {force: true}).catch(() => undefined);
   }
 }
 

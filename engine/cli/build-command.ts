@@ -160,7 +160,7 @@ async function remembered(
   run: (events: EventSink) => Promise<JobResult>,
 ): Promise<{readonly result: JobResult; readonly record: NewBuildRecord | undefined}> {
   const collected = collectSteps(() => performance.now());
-  const announced = announceBuild(root, job, plan, process.pid);
+  const announced = announceBuild(root, job, plan);
   let past: Promise<EarlierBuilds> | undefined;
   // What a step that runs is explained with is read while it runs.
   const reader: EventSink = {

@@ -6,7 +6,7 @@ import {openRunning, type RunningPlanStep} from '../store/running.js';
 import type {PreparedJob} from './prepare.js';
 
 /** Tells other processes, by a file below `root`, how a build goes; `close` ends it. */
-export function announceBuild(root: string, job: PreparedJob, plan: Plan, pid: number): EventSink & {close(): void} {
+export function announceBuild(root: string, job: PreparedJob, plan: Plan): EventSink & {close(): void} {
   const {redact} = planRedactor(plan.graph);
   const steps = planSteps(plan.graph).flatMap(({id, stage, step, inputs}): RunningPlanStep[] => {
     if (step === undefined || step.operation.kind === 'config' || !stage.reachable) return [];
@@ -15,7 +15,7 @@ export function announceBuild(root: string, job: PreparedJob, plan: Plan, pid: n
   const ids = new Map(steps.map(({id, name}) => [name, id]));
   const shown = steps.map((step) => ({...step, name: redact(step.name)}));
   const title = job.settings.tags[0] ?? job.context.name;
-  const log = openRunning(root, pid, {title, dockerfile: plan.dockerfile.file, steps: shown}, () => Date.now());
+  const log = openRunning(root, {title, dockerfile: plan.dockerfile.file, steps: shown}, () => Date.now());
   const open = new Map<string, string>();
   return {
     emit(event) {

@@ -2,6 +2,7 @@ import {closeSync, openSync, readFileSync, statSync, unlinkSync, writeSync} from
 import {join} from 'node:path';
 import {makeDirectories} from '../base/make-directories.js';
 import {namesIn, randomName, unlinkIfThere} from './files.js';
+import {formatOwner, lifeOf, parseOwner, thisOwner} from './owner.js';
 
 /** What a build that runs tells others, such as a page that follows it. */
 export interface RunningHeader {
@@ -47,11 +48,11 @@ export interface RunningLog {
 }
 
 const mostBytes = 16 * 1024 * 1024;
-const fileName = /^(\d+)-[0-9a-f]{8}\.jsonl$/;
+const fileName = /^([\d.a-f]+)-[0-9a-f]{8}\.jsonl$/;
 
 /** A file below `<root>/running` as long as the build lasts. A build never fails for it: what cannot be written is not. */
-export function openRunning(root: string, pid: number, header: RunningHeader, now: () => number): RunningLog {
-  const path = join(root, 'running', `${pid}-${randomName()}.jsonl`);
+export function openRunning(root: string, header: RunningHeader, now: () => number): RunningLog {
+  const path = join(root, 'running', `${formatOwner(thisOwner())}-${randomName()}.jsonl`);
   let descriptor: number | undefined;
   try {
     makeDirectories(join(root, 'running'), 0o700);
@@ -95,26 +96,17 @@ export function newestRunning(root: string, now = Date.now()): RunningBuild | un
   return undefined;
 }
 
-/** Files of processes that run; the others are removed: those were killed. */
+/** Files of processes that run, or that cannot be looked up; the others are removed: those were killed. */
 function alive(directory: string): readonly string[] {
   const paths: string[] = [];
   for (const name of namesIn(directory)) {
-    const pid = fileName.exec(name)?.[1];
-    if (pid === undefined) continue;
+    const owner = parseOwner(fileName.exec(name)?.[1] ?? '');
+    if (owner === undefined) continue;
     const path = join(directory, name);
-    if (isAlive(Number(pid))) paths.push(path);
-    else unlinkIfThere(path);
+    if (lifeOf(owner) === 'dead') unlinkIfThere(path);
+    else paths.push(path);
   }
   return paths;
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
 }
 
 function read(path: string, now: number): RunningBuild | undefined {

@@ -20,6 +20,7 @@ import {formatArtifact} from '../../engine/artifacts/artifact.js';
 import {extractArtifacts, type ExtractRequest, type ExtractSource} from '../../engine/artifacts/extract.js';
 import {parseArtifactPattern} from '../../engine/artifacts/pattern.js';
 import type {BuildEventBody} from '../../engine/progress/events.js';
+import {formatOwner, thisOwner} from '../../engine/store/owner.js';
 import {temporaryDirectory} from '../helpers/temporary.js';
 import {writeTree, type TreeEntry} from '../helpers/tree.js';
 import {makeDeb} from './make-deb.js';
@@ -328,11 +329,15 @@ test('what a killed run left is removed, what a live one writes is not', async (
   const {root, directory, run, files} = setUp(t);
   makeDeb(join(root, 'a'), 'portal_1.0-2_amd64.deb');
   mkdirSync(directory, {recursive: true});
-  const dead = spawnSync('true').pid;
+  const own = thisOwner();
+  const dead = formatOwner({...own, pid: spawnSync('true').pid});
+  const live = `y.deb.tmp-${formatOwner(own)}-999999`;
+  // Of a container that shares the directory: nobody here can tell whether it runs.
+  const foreign = `z.deb.tmp-${formatOwner({...own, pid: 1, namespace: '1'})}-1`;
   writeFileSync(join(directory, `x.deb.tmp-${dead}-1`), 'half');
-  writeFileSync(join(directory, `y.deb.tmp-${process.pid}-999999`), 'half');
+  for (const name of [live, foreign]) writeFileSync(join(directory, name), 'half');
   await run([source('/a')]);
-  t.deepEqual(files(), ['portal_1.0-2_amd64.deb', `y.deb.tmp-${process.pid}-999999`]);
+  t.deepEqual(files(), ['portal_1.0-2_amd64.deb', live, foreign]);
 });
 
 test('two extractions into one directory at once both succeed', async (t) => {

@@ -81,7 +81,7 @@ test('what a killed extraction left is removed by the next', async (t) => {
   t.is(readdirSync(directory).length, 1);
   child.kill('SIGKILL');
   await once(child, 'exit');
-  t.regex(readdirSync(directory)[0] ?? '', /^big\.bin\.tmp-\d+-\d+$/);
+  t.regex(readdirSync(directory)[0] ?? '', /^big\.bin\.tmp-[\d.a-f]+-\d+$/);
   mkdirSync(join(base, 'stage/out'), {recursive: true});
   writeFileSync(join(base, 'stage/out/a.bin'), 'x');
   await extractArtifacts({

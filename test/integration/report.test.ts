@@ -256,7 +256,6 @@ test('--serve follows a build that runs, on loopback only', async (t) => {
   const step = {id: 'a.1', name: '[a 1/2] RUN make', stage: 'a', line: 2, inputs: []};
   const log = openRunning(
     root,
-    process.pid,
     {title: 'portal', dockerfile: 'Dockerfile', steps: [step, {...step, id: 'a.2', name: '[a 2/2] RUN test'}]},
     Date.now,
   );
@@ -287,7 +286,7 @@ test('--serve follows a build that runs, on loopback only', async (t) => {
   t.is(status, 403);
   t.is(await page.title(), 'portal: running');
   log.close();
-  const next = openRunning(root, process.pid, {title: 'next', dockerfile: 'Dockerfile', steps: [step]}, Date.now);
+  const next = openRunning(root, {title: 'next', dockerfile: 'Dockerfile', steps: [step]}, Date.now);
   await page.getByRole('heading', {name: 'next running'}).waitFor();
   t.is(await page.title(), 'next: running');
   next.close();

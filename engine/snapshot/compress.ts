@@ -90,7 +90,7 @@ async function* gzip(
     total += segment.length;
     const dictionary = before?.subarray(-windowSize);
     before = segment;
-    const chosen = (await isDense(segment)) ? 0 : level;
+    const chosen = level === 0 || (await isDense(segment)) ? 0 : level;
     const options = {level: chosen, memLevel: 9, finishFlush: constants.Z_SYNC_FLUSH, chunkSize: segmentSize};
     return deflate(segment, dictionary === undefined ? options : {...options, dictionary});
   });

@@ -12,7 +12,7 @@ export interface Authorizer {
   header(endpoint: Endpoint, scope: string): string | undefined;
   /**
    * After an answer of 401 to a request with `sent`: asks for a token, or takes user and password. False where nothing more
-   * can be offered. Rejects with REGISTRY_AUTH where the token server refuses, and for a token server without TLS.
+   * can be offered; the body is left to be read then. Rejects with REGISTRY_AUTH where the token server refuses, and for a token server without TLS.
    */
   answer(
     endpoint: Endpoint,
@@ -127,15 +127,18 @@ export function createAuthorizer(transport: Transport, credentials: CredentialSo
     header,
     async answer(endpoint, scope, response, sent, signal) {
       const challenges = parseChallenges(response.headers['www-authenticate']);
-      discard(response);
       // Another host's challenge is none of ours.
       if (response.redirected) return false;
       // Several requests at once: what another has got meanwhile is good for this one too.
-      if (header(endpoint, scope) !== sent) return true;
+      if (header(endpoint, scope) !== sent) {
+        discard(response);
+        return true;
+      }
       const asks =
         challenges.find(({scheme}) => scheme === 'bearer') ?? challenges.find(({scheme}) => scheme === 'basic');
       if (asks?.scheme === 'bearer') {
         const key = keyOf(endpoint, scope);
+        discard(response);
         const asked = asking.get(key) ?? bearer(endpoint, asks, scope, signal);
         asking.set(key, asked);
         try {
@@ -147,12 +150,14 @@ export function createAuthorizer(transport: Transport, credentials: CredentialSo
       }
       if (asks?.scheme !== 'basic' || basics.has(endpoint.base)) return false;
       const owner = await credentialsFor(endpoint.host, signal);
-      if (basics.has(endpoint.base)) return true;
-      if (owner === undefined || owner.password === '') return false;
-      used.add(endpoint.base);
-      const value = basicOf(owner);
-      redactor.add(value.slice('Basic '.length));
-      basics.set(endpoint.base, value);
+      if (!basics.has(endpoint.base)) {
+        if (owner === undefined || owner.password === '') return false;
+        used.add(endpoint.base);
+        const value = basicOf(owner);
+        redactor.add(value.slice('Basic '.length));
+        basics.set(endpoint.base, value);
+      }
+      discard(response);
       return true;
     },
     authenticated: (endpoint) => used.has(endpoint.base),

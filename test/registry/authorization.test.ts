@@ -54,6 +54,19 @@ async function tokenRegistry(
   return {server, host};
 }
 
+test('what a registry says of credentials that it does not take is told', async (t) => {
+  const host = await serve(t, (_, response) => {
+    response
+      .writeHead(401, {'www-authenticate': 'Basic realm="x"'})
+      .end('{"errors":[{"code":"DENIED","message":"Your authorization token has expired."}]}');
+  });
+  const {registry} = client(t, {[host]: registryUser});
+  const error = await t.throwsAsync(registry.digest(parseReference(`${host}/app`), signal), {code: 'REGISTRY_AUTH'});
+  t.notRegex(error.message, /expired/, 'an answer to HEAD has no body');
+  const resolving = registry.resolve(parseReference(`${host}/app`), amd64, signal);
+  await t.throwsAsync(resolving, {code: 'REGISTRY_AUTH', message: /DENIED: Your authorization token has expired\.$/});
+});
+
 test('user and password go to the registry that asks for them', async (t) => {
   if (!hasRegistry(t)) return;
   const host = await startRegistry(t, {kind: 'htpasswd'});

@@ -5,7 +5,7 @@ import test from 'ava';
 import {BuildError} from '../../engine/base/errors.js';
 import {createDockerDriver, type DockerDriverOptions} from '../../engine/drivers/docker/driver.js';
 import {collectEvents, contextOf, planOf, requestOf} from '../helpers/build.js';
-import {busyboxImage, daemonOrSkip, type DaemonKind} from '../helpers/daemon.js';
+import {busyboxImage, daemonOrSkip, type DaemonKind, leftovers, removeAfter} from '../helpers/daemon.js';
 import {temporaryDirectory} from '../helpers/temporary.js';
 
 type Builder = NonNullable<DockerDriverOptions['builder']>;
@@ -118,7 +118,34 @@ const registryAuth = test.macro<[DaemonKind, Builder]>({
   title: (_, kind, builder) => `refused credentials name the registry and go to no other (${kind} daemon, ${builder})`,
 });
 
+const failedPush = test.macro<[DaemonKind]>({
+  async exec(t, kind) {
+    const daemon = daemonOrSkip(t, kind);
+    if (daemon === undefined) return;
+    const base = await busyboxImage(daemon);
+    // Nothing listens there.
+    const tag = `127.0.0.1:9/build-image-test/unpushed:${process.pid}`;
+    removeAfter(t, daemon, tag);
+    const label = `unpushed=${process.pid}`;
+    const driver = createDockerDriver(daemon.endpoint, {builder: 'buildkit'});
+    const request = requestOf(contextOf(temporaryDirectory(t)), {
+      network: 'host',
+      tags: [tag],
+      outputs: [{type: 'image', dest: undefined, attributes: {push: 'true'}}],
+      keepStages: [0],
+    });
+    const text = `FROM ${base} AS builder\nLABEL ${label}\nRUN echo x > /x\nFROM ${base}\nCOPY --from=builder /x /x\n`;
+    const error = await t.throwsAsync(driver.build(planOf(text), request, collectEvents(), never), {
+      instanceOf: BuildError,
+    });
+    t.is(error.code, 'REGISTRY_FAILED', error.message);
+    t.deepEqual((await leftovers(daemon, label)).untagged, []);
+  },
+  title: (_, kind) => `a push that fails leaves no image of a stage that was kept to be read (${kind} daemon)`,
+});
+
 for (const kind of kinds) {
+  test.serial(failedPush, kind);
   for (const builder of builders) {
     test.serial(failingStep, kind, builder);
     test.serial(aborted, kind, builder);

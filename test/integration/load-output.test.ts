@@ -1,7 +1,7 @@
 import {readFileSync} from 'node:fs';
 import {createServer} from 'node:http';
 import {join} from 'node:path';
-import test from 'ava';
+import test, {type ExecutionContext} from 'ava';
 import {type Answer, workshop} from '../helpers/cli.js';
 import {daemonOrSkip} from '../helpers/daemon.js';
 import {available} from '../helpers/requirement.js';
@@ -50,18 +50,25 @@ test('without a daemon --load is an error before the first step, and a pipe gets
   t.regex(both.stderr, /cannot load its image and write another output to standard output\n.*dest=PATH/);
 });
 
-test('a daemon that hangs up while it loads is one clear error', async (t) => {
+for (const when of ['reads', 'answers'] as const) {
+  test(`a daemon that hangs up while it ${when} what it loads is one clear error`, hangsUp, when);
+}
+
+async function hangsUp(t: ExecutionContext, when: 'reads' | 'answers'): Promise<void> {
   if (!available(t, missingForRoot === undefined, missingForRoot ?? '')) return;
   const {cli, root} = workshop(t, undefined, tree);
   const socket = join(root, 'rude.sock');
   const server = createServer((request, response) => {
-    if (request.url?.includes('/images/load') === true) request.once('data', () => request.socket.destroy());
-    else response.setHeader('api-version', '1.41').end(request.url?.includes('_ping') === true ? 'OK' : '{}');
+    if (request.url?.includes('/images/load') === true) {
+      const hangUp = (): void => void request.socket.destroy();
+      if (when === 'reads') request.once('data', hangUp);
+      else request.resume().once('end', () => response.write('{"stream":"Loading"}\n', () => setTimeout(hangUp, 100)));
+    } else response.setHeader('api-version', '1.41').end(request.url?.includes('_ping') === true ? 'OK' : '{}');
   });
   await new Promise<void>((done) => server.listen(socket, done));
   t.teardown(() => server.close());
   const run = await cli([...build, '--load'], {env: {DOCKER_HOST: `unix://${socket}`}});
   t.is(run.status, 1, run.stderr);
-  t.regex(run.stderr, /build-image: cannot load the image into the daemon/);
+  t.regex(run.stderr, /build-image: cannot load the image into the daemon: \S/);
   t.notRegex(run.stderr, /internal error|\n {4}at /);
-});
+}

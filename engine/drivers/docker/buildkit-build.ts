@@ -22,7 +22,7 @@ export async function buildWithBuildkit(
   signal: AbortSignal,
   stdout: Writable | undefined,
 ): Promise<DaemonBuild> {
-  await checkBuildkit(plan, request, daemon);
+  await checkBuildkit(plan, request, daemon, signal);
   const build = await openBuildkit(daemon, plan, request, events, signal);
   const stages = new Map<number, string>();
   const temporary: string[] = [];

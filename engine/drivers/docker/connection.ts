@@ -14,11 +14,12 @@ import type {DockerEndpoint} from './endpoint.js';
 export async function connectDaemon(endpoint: DockerEndpoint, signal: AbortSignal): Promise<Duplex> {
   signal.throwIfAborted();
   if (endpoint.kind === 'ssh') return overSsh(endpoint);
-  const ca = endpoint.kind === 'tcp' ? (endpoint.tls?.ca ?? (await authorities())) : undefined;
+  const tls = endpoint.kind === 'tcp' ? endpoint.tls : undefined;
+  const ca = tls === undefined ? undefined : (tls.ca ?? (await authorities()));
   const socket =
     endpoint.kind === 'unix'
       ? connectSocket({path: endpoint.path})
-      : endpoint.tls === undefined
+      : tls === undefined
         ? connectSocket({host: endpoint.host, port: endpoint.port})
         : connectTls({
             host: endpoint.host,
@@ -26,12 +27,12 @@ export async function connectDaemon(endpoint: DockerEndpoint, signal: AbortSigna
             // Server names are for names only.
             ...(!/^[\d.]+$|:/.test(endpoint.host) && {servername: endpoint.host}),
             ...(ca !== undefined && {ca}),
-            ...(endpoint.tls.cert !== undefined && {cert: endpoint.tls.cert}),
-            ...(endpoint.tls.key !== undefined && {key: endpoint.tls.key}),
-            rejectUnauthorized: endpoint.tls.verify,
+            ...(tls.cert !== undefined && {cert: tls.cert}),
+            ...(tls.key !== undefined && {key: tls.key}),
+            rejectUnauthorized: tls.verify,
           });
   try {
-    await once(socket, endpoint.kind === 'tcp' && endpoint.tls !== undefined ? 'secureConnect' : 'connect', {signal});
+    await once(socket, tls === undefined ? 'connect' : 'secureConnect', {signal});
     return socket;
   } catch (error) {
     socket.destroy();

@@ -29,7 +29,7 @@ export interface Daemon {
   client(): Promise<Docker>;
   /**
    * A request whose answer is a stream, the caller's to read or destroy. Rejects with DAEMON_FAILED and the daemon's words
-   * for any other status than those of success; the cause holds it as `statusCode`.
+   * for any other status than those of success, whose cause holds it as `statusCode`; with DAEMON_LOST where no answer comes.
    */
   request(call: DaemonRequest, signal: AbortSignal): Promise<IncomingMessage>;
   /** `POST path` with an HTTP upgrade to HTTP/2; rejects with DAEMON_FAILED where the daemon answers anything else. */
@@ -51,7 +51,7 @@ export async function openDaemon(endpoint: DockerEndpoint, signal: AbortSignal):
     ping,
     api: apiNumber(ping.apiVersion),
     client: () => (client ??= connectClient(agent)),
-    request: (call, abort) => send(agent, call, abort),
+    request: (call, abort) => send(endpoint, agent, call, abort),
     upgrade: (path, headers, abort) => upgrade(endpoint, path, headers, abort),
     close: () => agent.destroy(),
   };
@@ -83,7 +83,12 @@ async function connectClient(agent: Agent): Promise<Docker> {
   return new Client({protocol: 'http', host: 'docker', port: 80, agent} as Docker.DockerOptions);
 }
 
-async function send(agent: Agent, call: DaemonRequest, signal: AbortSignal): Promise<IncomingMessage> {
+async function send(
+  endpoint: DockerEndpoint,
+  agent: Agent,
+  call: DaemonRequest,
+  signal: AbortSignal,
+): Promise<IncomingMessage> {
   const {method, path, headers = {}, body, accept = [200]} = call;
   const request = httpRequest({agent, method, host: 'docker', path, headers, signal});
   const answered = once(request, 'response') as Promise<[IncomingMessage]>;
@@ -100,7 +105,7 @@ async function send(agent: Agent, call: DaemonRequest, signal: AbortSignal): Pro
   } catch (error) {
     signal.throwIfAborted();
     // What broke on this side (a file that changed) ends the request too, and says more.
-    throw failure instanceof BuildError ? failure : error;
+    throw failure instanceof BuildError ? failure : daemonLost(endpoint, error);
   }
 }
 
@@ -153,9 +158,15 @@ async function upgrade(
   } catch (error) {
     stream.destroy();
     signal.throwIfAborted();
-    if (error instanceof BuildError) throw error;
-    throw new BuildError('DAEMON_LOST', `the daemon at ${endpointUrl(endpoint)} went away: ${messageOf(error)}`, {
-      cause: error,
-    });
+    throw daemonLost(endpoint, error);
   }
+}
+
+/** The error of a connection that broke; a BuildError stays as it is. */
+export function daemonLost(endpoint: DockerEndpoint, error: unknown): BuildError {
+  if (error instanceof BuildError) return error;
+  return new BuildError('DAEMON_LOST', `the daemon at ${endpointUrl(endpoint)} went away: ${messageOf(error)}`, {
+    remedy: 'See whether it still runs and what its log says, then try again.',
+    cause: error,
+  });
 }

@@ -43,6 +43,14 @@ export function createDockerDriver(endpoint: DockerEndpoint, options: DockerDriv
     },
     async build(plan, asked, events, signal) {
       const daemon = await openDaemon(endpoint, signal);
+      let temporary: readonly string[] = [];
+      const close = onlyOnce(async () => {
+        try {
+          for (const image of temporary) await removeImage(daemon, image);
+        } finally {
+          daemon.close();
+        }
+      });
       try {
         const request = await usableNetwork(daemon, asked, events, signal);
         checkOutputs(request.outputs, daemon, options.stdout);
@@ -51,6 +59,7 @@ export function createDockerDriver(endpoint: DockerEndpoint, options: DockerDriv
             ? (await import('./buildkit-build.js')).buildWithBuildkit
             : (await import('./classic/classic-build.js')).buildClassic
         )(daemon, plan, request, events, signal, options.stdout);
+        ({temporary} = made);
         if (wantsPush(request)) await pushTags(daemon, request, events, signal);
         const built: Built = {
           driver: 'docker',
@@ -59,18 +68,13 @@ export function createDockerDriver(endpoint: DockerEndpoint, options: DockerDriv
           tags: request.tags,
           steps: made.steps,
           layers: made.configDigest === undefined ? [] : await imageLayers(daemon, made.configDigest, plan, signal),
-          close: onlyOnce(async () => {
-            try {
-              for (const image of made.temporary) await removeImage(daemon, image);
-            } finally {
-              daemon.close();
-            }
-          }),
+          close,
         };
         held.set(built, {daemon, stages: made.stages});
         return built;
       } catch (error) {
-        daemon.close();
+        // What went wrong first says more than what goes wrong while it is tidied up.
+        await close().catch(() => undefined);
         throw error;
       }
     },

@@ -1,6 +1,6 @@
 import {stat} from 'node:fs/promises';
 import {BuildError, quote} from '../../base/errors.js';
-import {dockerConfigDirectory} from '../../registry/credentials.js';
+import {dockerConfigDirectory} from '../../registry/docker-config.js';
 import {type DaemonTls, readTls} from './daemon-tls.js';
 import {defaultSocketPaths} from './default-sockets.js';
 import {currentContext, readContext} from './docker-context.js';

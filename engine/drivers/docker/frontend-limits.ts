@@ -2,6 +2,7 @@ import {BuildError, type SourceColumns, type SourceRange} from '../../base/error
 import type {Instruction} from '../../dockerfile/ast.js';
 import type {Plan} from '../../plan/plan.js';
 import type {BuildRequest} from '../driver.js';
+import {callJson} from './api.js';
 import type {Daemon} from './daemon.js';
 
 /** What a builder's own parser knows beyond the plain instructions. */
@@ -32,16 +33,21 @@ const early: Dialect = {
 const modernApi = 142;
 
 /** Rejects with UNSUPPORTED for what the daemon's BuildKit would not understand, before anything is sent. */
-export async function checkBuildkit(plan: Plan, request: BuildRequest, daemon: Daemon): Promise<void> {
-  if ([...request.contexts.values()].some(({kind}) => kind === 'oci-layout')) await checkLayouts(daemon);
+export async function checkBuildkit(
+  plan: Plan,
+  request: BuildRequest,
+  daemon: Daemon,
+  signal: AbortSignal,
+): Promise<void> {
+  if ([...request.contexts.values()].some(({kind}) => kind === 'oci-layout')) await checkLayouts(daemon, signal);
   if (daemon.api >= modernApi || plan.dockerfile.directives.syntax !== undefined) return;
   checkInstructions(plan, early);
   if (request.contexts.size > 0) throw lacks('--build-context', early);
 }
 
 /** Docker's own image store has no source for layouts; the one of containerd has. */
-async function checkLayouts(daemon: Daemon): Promise<void> {
-  const {DriverStatus: status} = (await (await daemon.client()).info()) as {readonly DriverStatus?: unknown};
+async function checkLayouts(daemon: Daemon, signal: AbortSignal): Promise<void> {
+  const {DriverStatus: status} = (await callJson(daemon, 'GET', '/info', signal)) as {readonly DriverStatus?: unknown};
   if (JSON.stringify(status ?? '').includes('io.containerd.snapshotter')) return;
   throw new BuildError(
     'UNSUPPORTED',

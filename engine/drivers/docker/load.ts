@@ -1,8 +1,8 @@
 import {createReadStream} from 'node:fs';
-import {createInterface} from 'node:readline';
 import type {Readable} from 'node:stream';
 import type Dockerode from 'dockerode';
-import {BuildError} from '../../base/errors.js';
+import {BuildError, messageOf} from '../../base/errors.js';
+import {ndjson} from './classic/ndjson.js';
 
 /**
  * Loads an image archive (`docker save`) into the daemon. Rejects with DAEMON_FAILED where the daemon refuses it, with
@@ -30,16 +30,15 @@ export async function loadStream(
   try {
     answer = await docker.loadImage(archive, {quiet: true});
     // The daemon answers 200 even for an archive that it refuses, so every line is looked at for `error`.
-    for await (const line of createInterface({input: answer})) {
-      const message = line.trim() === '' ? {} : (JSON.parse(line) as {readonly error?: string});
-      if (message.error !== undefined) throw new BuildError('DAEMON_FAILED', `the daemon refuses it: ${message.error}`);
+    for await (const {error} of ndjson(answer as unknown as AsyncIterable<Uint8Array>)) {
+      if (typeof error === 'string') throw new BuildError('DAEMON_FAILED', `the daemon refuses ${name}: ${error}`);
     }
     signal.throwIfAborted();
   } catch (error) {
     // The client surfaces an abort as a broken connection.
     signal.throwIfAborted();
     if (error instanceof BuildError) throw error;
-    throw new BuildError('DAEMON_FAILED', `cannot load ${name} into the daemon`, {cause: error});
+    throw new BuildError('DAEMON_FAILED', `cannot load ${name} into the daemon: ${messageOf(error)}`, {cause: error});
   } finally {
     signal.removeEventListener('abort', close);
     close();

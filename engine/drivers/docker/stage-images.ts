@@ -1,6 +1,6 @@
 import {BuildError, messageOf, quote} from '../../base/errors.js';
 import {callJson, imagePath, inspectImage, statusOf} from './api.js';
-import type {Daemon} from './daemon.js';
+import {type Daemon, daemonLost} from './daemon.js';
 
 /** Label of the images that are made of stages to read them. */
 export const stageLabel = 'build-image.stage';
@@ -36,6 +36,9 @@ export async function* readStage(
         signal.throwIfAborted();
         yield chunk as Uint8Array;
       }
+    } catch (error) {
+      signal.throwIfAborted();
+      throw daemonLost(daemon.endpoint, error);
     } finally {
       content.destroy();
     }

@@ -140,14 +140,16 @@ interface Requests {
 
 // Read all the time: a daemon that cannot place its requests stops taking metadata.
 function readRequests(packets: AsyncIterable<Packet>): Requests {
-  const queue: number[] = [];
+  const asked: number[] = [];
+  // Counted up instead of shifted, which moves all the others: a context may have hundreds of thousands of files.
+  let taken = 0;
   let finished = false;
   let failure: Error | undefined;
   let wake: (() => void) | undefined;
   const read = async (): Promise<void> => {
     try {
       for await (const packet of packets) {
-        if (packet.type === requestPacket) queue.push(packet.id);
+        if (packet.type === requestPacket) asked.push(packet.id);
         else if (packet.type === errorPacket) throw new Error(Buffer.from(packet.data).toString());
         else if (packet.type === finPacket) break;
         wake?.();
@@ -160,11 +162,11 @@ function readRequests(packets: AsyncIterable<Packet>): Requests {
   };
   void read();
   return {
-    next: () => queue.shift(),
+    next: () => (taken < asked.length ? asked[taken++] : undefined),
     async more() {
-      while (queue.length === 0 && !finished) await new Promise<void>((resolve) => (wake = resolve));
+      while (taken === asked.length && !finished) await new Promise<void>((resolve) => (wake = resolve));
       if (failure !== undefined) throw failure;
-      return queue.length > 0;
+      return taken < asked.length;
     },
   };
 }

@@ -106,16 +106,19 @@ async function addKey(socket: string, key: string, signal: AbortSignal): Promise
   }
 }
 
+/** The daemon leaves out, or sends empty, what is called `default`. */
+const agentId = (sent: string | undefined): string => (sent === undefined || sent === '' ? 'default' : sent);
+
 /** Forwards connections to the agents, each under its id. */
 export function sshForward(sockets: ReadonlyMap<string, string>): Attachable {
   return (router) =>
     router.service(Ssh, {
       checkAgent({id}) {
-        if (!sockets.has(id === '' ? 'default' : id)) throw new ConnectError(`no ssh agent ${id}`, Code.NotFound);
+        if (!sockets.has(agentId(id))) throw new ConnectError(`no ssh agent ${id}`, Code.NotFound);
         return {};
       },
       async *forwardAgent(messages, context) {
-        const id = context.values.get(rawHeaders).get('buildkit.ssh.id')?.[0] ?? 'default';
+        const id = agentId(context.values.get(rawHeaders).get('buildkit.ssh.id')?.[0]);
         const path = sockets.get(id);
         if (path === undefined) throw new ConnectError(`no ssh agent ${id}`, Code.NotFound);
         const socket = connect(path);

@@ -125,6 +125,7 @@ interface Recipe {
 async function makeLayer(made: Recipe, events: EventSink, signal: AbortSignal): Promise<Layer> {
   const root = process.getuid?.() === 0;
   const {suite, slim, packages, epoch, aptOptions, used, work} = made;
+  const settings = root && aptOptions.length > 0 ? [await privateFile(work, aptOptions)] : aptOptions;
   const command: [string, ...string[]] = [
     'mmdebstrap',
     '--variant=minbase',
@@ -136,7 +137,7 @@ async function makeLayer(made: Recipe, events: EventSink, signal: AbortSignal): 
     '--skip=cleanup/apt',
     // It would take the image's own policy away at the end.
     '--skip=chroot/policy-rc.d',
-    ...aptOptions.map((option) => `--aptopt=${option}`),
+    ...settings.map((option) => `--aptopt=${option}`),
     ...(slim ? slimExcludes.map((exclude) => `--dpkgopt=${exclude}`) : []),
     ...(packages.length === 0 ? [] : [`--include=${packages.join(',')}`]),
     `--customize-hook=${customizeHook(used, aptOptions)}`,
@@ -156,6 +157,7 @@ async function makeLayer(made: Recipe, events: EventSink, signal: AbortSignal): 
   }
   // What it mounts is gone with it, whoever is killed: as an ordinary user it makes namespaces itself.
   await runTool(root ? [...ownNamespaces, ...command] : command, 'mmdebstrap', signal, {
+    name: 'mmdebstrap',
     // An ordinary user's directories may be closed to the ids that mmdebstrap runs as, so there it stays with /tmp.
     environment: {SOURCE_DATE_EPOCH: String(epoch), LC_ALL: 'C.UTF-8', ...(root ? {TMPDIR: work} : {})},
     input: used.map((source) => formatDeb822(source, false)).join('\n'),
@@ -173,6 +175,16 @@ async function makeLayer(made: Recipe, events: EventSink, signal: AbortSignal): 
     });
   });
   return {diffId: `sha256:${hash.digest('hex')}`, size};
+}
+
+/**
+ * The path of a file with the lines, which nobody else may read: the address of a proxy may hold a password. Root's only: as an
+ * ordinary user mmdebstrap runs as ids that may not read it either.
+ */
+async function privateFile(work: string, lines: readonly string[]): Promise<string> {
+  const path = join(work, 'apt.conf');
+  await writeFile(path, `${lines.join('\n')}\n`, {mode: 0o600});
+  return path;
 }
 
 async function* concat(head: Buffer, rest: Readable): AsyncGenerator<Buffer> {

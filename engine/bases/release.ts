@@ -1,5 +1,5 @@
 import {createHash} from 'node:crypto';
-import {readFile} from 'node:fs/promises';
+import {readFile, writeFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import {BuildError} from '../base/errors.js';
 import {runTool} from './run-tool.js';
@@ -29,9 +29,11 @@ export async function fetchReleases(
   const fetched = await Promise.all(
     sources.map(async ({source, derived}, index): Promise<Release | undefined> => {
       const file = join(directory, `release-${index}`);
-      const address = `${(source.uris[0] ?? '').replace(/\/$/, '')}/dists/${source.suites[0] ?? ''}/InRelease`;
+      const {uri, credentials} = splitCredentials(source.uris[0] ?? '');
+      const address = `${uri.replace(/\/$/, '')}/dists/${source.suites[0] ?? ''}/InRelease`;
       try {
-        await runTool([downloader, 'download-file', address, file], 'apt', signal);
+        const options = credentials === undefined ? [] : ['-o', `Dir::Etc::netrc=${await written(file, credentials)}`];
+        await runTool([downloader, ...options, 'download-file', address, file], 'apt', signal);
       } catch (error) {
         if (!(error instanceof BuildError) || error.code !== 'BUILD_FAILED') throw error;
         if (derived) return undefined;
@@ -49,4 +51,21 @@ export async function fetchReleases(
     }),
   );
   return fetched.filter((release) => release !== undefined);
+}
+
+/** `https://user:password@host/debian` as the address alone, and a line of apt_auth.conf(5): arguments are for all to see. */
+function splitCredentials(uri: string): {readonly uri: string; readonly credentials: string | undefined} {
+  const url = URL.canParse(uri) ? new URL(uri) : undefined;
+  if (url === undefined || (url.username === '' && url.password === '')) return {uri, credentials: undefined};
+  const [login, password] = [url.username, url.password].map(decodeURIComponent);
+  url.username = url.password = '';
+  // With the scheme, without which apt gives them to TLS only.
+  const credentials = `machine ${url.href.replace(/\/$/, '')} login ${login ?? ''} password ${password ?? ''}\n`;
+  return {uri: url.href, credentials};
+}
+
+async function written(file: string, credentials: string): Promise<string> {
+  const path = `${file}.auth`;
+  await writeFile(path, credentials, {mode: 0o600});
+  return path;
 }

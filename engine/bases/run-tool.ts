@@ -5,6 +5,8 @@ import {createInterface} from 'node:readline';
 import {BuildError, hasErrno} from '../base/errors.js';
 
 export interface ToolRun {
+  /** What errors call it; by default the first word of the command. */
+  readonly name?: string;
   /** Added to the environment that this process has. */
   readonly environment?: Readonly<Record<string, string>>;
   /** Standard input; nothing by default. */
@@ -30,14 +32,14 @@ export async function runTool(
   options: ToolRun = {},
 ): Promise<string> {
   signal.throwIfAborted();
-  const {environment = {}, input = '', onLine = () => undefined, consume} = options;
-  const settings = Object.entries(environment).map(([name, value]) => `${name}=${value}`);
+  const {name = command[0], environment = {}, input = '', onLine = () => undefined, consume} = options;
+  const settings = Object.entries(environment).map(([variable, value]) => `${variable}=${value}`);
   const [program, ...args] = settings.length === 0 ? command : ['env', ...settings, ...command];
   // A group of its own, so that the tool's children can be ended with it.
   const child = spawn(program, args, {detached: true, stdio: ['pipe', 'pipe', 'pipe']});
-  const signalGroup = (name: NodeJS.Signals) => {
+  const signalGroup = (how: NodeJS.Signals) => {
     try {
-      if (child.pid !== undefined) process.kill(-child.pid, name);
+      if (child.pid !== undefined) process.kill(-child.pid, how);
     } catch (error) {
       if (!hasErrno(error, 'ESRCH')) throw error;
     }
@@ -66,14 +68,14 @@ export async function runTool(
     const outcome = status.status === 'fulfilled' ? status.value : 1;
     // env(1) ends with 127 where it finds no such program.
     if (hasErrno(outcome, 'ENOENT') || outcome === 127) {
-      throw new BuildError('TOOL_MISSING', `${command[0]} is not installed`, {
+      throw new BuildError('TOOL_MISSING', `${name} is not installed`, {
         remedy: `Install it: apt-get install ${debianPackage}`,
       });
     }
     if (outcome instanceof Error) throw outcome;
     if (printed.status === 'rejected') throw printed.reason;
     if (outcome !== 0) {
-      throw new BuildError('BUILD_FAILED', `${command[0]} failed with exit status ${outcome}`, {
+      throw new BuildError('BUILD_FAILED', `${name} failed with exit status ${outcome}`, {
         remedy: lastLines.join('\n'),
       });
     }

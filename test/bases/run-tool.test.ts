@@ -31,6 +31,8 @@ test('a failing tool is an error with its last lines', async (t) => {
     message: /exit status 25/,
   });
   t.like(error, {details: {remedy: 'E: no such suite'}});
+  const named = runTool(['env', 'sh', '-c', 'exit 127'], 'its-package', never, {name: 'the-tool'});
+  await t.throwsAsync(named, {message: 'the-tool is not installed'});
 });
 
 for (const environment of [{}, {A: '1'}]) {

@@ -1,5 +1,6 @@
 import type {Redactor} from '../base/redact.js';
-import {createCredentials, dockerConfigPath} from '../registry/credentials.js';
+import {createCredentials} from '../registry/credentials.js';
+import {dockerConfigPath} from '../registry/docker-config.js';
 import {environmentMap, homeOf} from './driver-choice.js';
 import type {Terminal} from './terminal.js';
 

@@ -13,6 +13,7 @@ import {credentialsOf} from './credentials.js';
 import {createSubjects, debsOf} from './diff-subject.js';
 import {reachableDaemon} from './driver-choice.js';
 import {progressOf} from './progress-of.js';
+import {registriesOf} from './registries.js';
 import {storeRoot} from './store-root.js';
 import type {Terminal} from './terminal.js';
 
@@ -116,6 +117,7 @@ export async function findOptions(
     platform: flags.platform === undefined ? hostPlatform() : parsePlatform(flags.platform),
     directory: terminal.directory,
     credentials: credentialsOf(terminal, redactor, signal),
+    registries: registriesOf(terminal.environment),
     events: progress,
     daemon,
     mayPull: flags.driver !== 'docker',

@@ -1,8 +1,6 @@
 import {existsSync} from 'node:fs';
-import {join} from 'node:path';
-import {defaultSocketPaths} from '../drivers/docker/default-sockets.js';
 import {type EarlyExecutor, startEarly} from '../drivers/embedded/early-executor.js';
-import {environmentMap, homeOf} from './driver-choice.js';
+import {daemonFiles} from './daemon-files.js';
 import {flagIn} from './flag-in.js';
 import type {Terminal} from './terminal.js';
 
@@ -20,10 +18,9 @@ export function headStart(argv: readonly string[], terminal: Terminal): EarlyExe
   return embedded ? startEarly(terminal.uid !== 0) : undefined;
 }
 
-/** Without asking anybody: a daemon is named, or there is something that one may listen at. */
-function mayHaveDaemon({environment}: Terminal): boolean {
-  const of = (name: string): string => environment[name] ?? '';
-  if (['DOCKER_HOST', 'DOCKER_CONTEXT', 'DOCKER_CONFIG'].some((name) => of(name) !== '')) return true;
-  const sockets = defaultSocketPaths(environmentMap(environment));
-  return [...sockets, join(homeOf(environment), '.docker/config.json')].some((path) => existsSync(path));
+/** Without asking anybody: a daemon is named, or there is something that may name one or that one may listen at. */
+function mayHaveDaemon(terminal: Terminal): boolean {
+  if (['DOCKER_HOST', 'DOCKER_CONTEXT'].some((name) => (terminal.environment[name] ?? '') !== '')) return true;
+  const {sockets, configuration} = daemonFiles(terminal);
+  return [...sockets, configuration].some((path) => existsSync(path));
 }

@@ -14,6 +14,7 @@ import {closeStore, openStore} from '../store/open.js';
 import {writeOutcome} from '../store/outcomes.js';
 import {type NewBuildRecord, projectKey} from '../store/build-record.js';
 import type {BuildFlags} from './build-options.js';
+import {daemonFiles} from './daemon-files.js';
 import {environmentMap, homeOf} from './driver-choice.js';
 import type {OpenedJob} from './open-job.js';
 import {type KeptOutcome, outcomeKey, outcomeVersion} from './outcome-key.js';
@@ -138,7 +139,7 @@ async function lookedAt({flags, path, terminal, job, result}: EndedCached): Prom
       : defaults.map((name) => resolve(directory, name));
   // What is read as a stream gives its text once.
   if (dockerfile.kind === 'path' && !statSync(named[0] ?? '').isFile()) return undefined;
-  const daemon = flags.driver === 'embedded' ? [] : await daemonFiles(terminal);
+  const daemon = flags.driver === 'embedded' ? [] : await noDaemonFiles(terminal);
   if (daemon === undefined) return undefined;
   const entries = lookedEntries(lookedRoot(context.root), context.rules, mostEntries);
   if (entries === undefined) return undefined;
@@ -163,15 +164,12 @@ async function lookedAt({flags, path, terminal, job, result}: EndedCached): Prom
 }
 
 /** What decides that there is no daemon; undefined where only a try tells. */
-async function daemonFiles(terminal: Terminal): Promise<readonly string[] | undefined> {
+async function noDaemonFiles(terminal: Terminal): Promise<readonly string[] | undefined> {
   const {resolveEndpoints} = await import('../drivers/docker/endpoint.js');
-  const {defaultSocketPaths} = await import('../drivers/docker/default-sockets.js');
-  const {dockerConfigPath} = await import('../registry/credentials.js');
+  const {sockets, configuration} = daemonFiles(terminal);
+  if (sockets.some((path) => existsSync(path))) return undefined;
   const environment = environmentMap(terminal.environment);
   const home = homeOf(terminal.environment);
   const endpoints = await resolveEndpoints(environment, home, new AbortController().signal);
-  const sockets = defaultSocketPaths(environment);
-  const there = sockets.some((path) => statSync(path, {throwIfNoEntry: false}) !== undefined);
-  if (there || endpoints.some(({from}) => from !== 'default')) return undefined;
-  return [...sockets, dockerConfigPath(environment, home)];
+  return endpoints.some(({from}) => from !== 'default') ? undefined : [...sockets, configuration];
 }

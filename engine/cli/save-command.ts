@@ -3,6 +3,7 @@ import {BuildError} from '../base/errors.js';
 import {createRedactor} from '../base/redact.js';
 import {credentialsOf} from './credentials.js';
 import {tagsOf} from './name-commands.js';
+import {registriesOf} from './registries.js';
 import {type StoreFlags, withStoreOf} from './store-options.js';
 import type {Terminal} from './terminal.js';
 
@@ -36,7 +37,9 @@ export async function saveCommand(
     };
     const credentials = credentialsOf(terminal, createRedactor(), signal);
     const docker = flags.format === 'docker';
-    const files = await savedFiles(tags, {store, rootless: terminal.uid !== 0, docker, credentials, events}, signal);
+    const registries = registriesOf(terminal.environment);
+    const options = {...registries, store, rootless: terminal.uid !== 0, docker, credentials, events};
+    const files = await savedFiles(tags, options, signal);
     const destination = output === '-' ? output : resolve(terminal.directory, output);
     const stdout = (bytes: Uint8Array): Promise<void> => writeToStream(terminal.answerStream, bytes);
     await writeStream(destination, tarOf(files, 0, signal), stdout, signal);

@@ -10,6 +10,7 @@ import {hasBlob} from '../store/blobs.js';
 import {chainIdOf, readChain} from '../store/layers.js';
 import {findTags} from '../store/find-tags.js';
 import {closeStore, openStore} from '../store/open.js';
+import type {EndpointOptions} from '../registry/endpoint.js';
 import type {Store} from '../store/store.js';
 import {fromResolved, type ImageSource} from './image.js';
 
@@ -20,6 +21,8 @@ export interface StoreOptions {
   readonly rootless: boolean;
   readonly platform: Platform;
   readonly credentials: SourceOptions['credentials'];
+  /** Mirrors, and hosts without a trusted certificate. */
+  readonly registries?: EndpointOptions;
   readonly events: SourceOptions['events'];
 }
 
@@ -48,29 +51,28 @@ export async function imageOfRegistry(
   signal: AbortSignal,
 ): Promise<ImageSource> {
   const store = openStore(options.root, signal);
-  try {
-    return await opened(reference, options.platform, reference, store, options, signal, true);
-  } catch (error) {
-    closeStore(store);
-    throw error;
-  }
+  return opened(reference, options.platform, reference, store, options, signal, true);
 }
 
+/** The store is closed with what is opened, and where it cannot be. */
 async function opened(
   reference: string,
   platform: Platform,
   name: string,
   store: Store,
-  {events, credentials, rootless}: StoreOptions,
+  {events, credentials, registries, rootless}: StoreOptions,
   signal: AbortSignal,
   remote = false,
 ): Promise<ImageSource> {
-  const images = createImageSource({store, events, pull: false, directory: '/', credentials});
+  const images = createImageSource({...registries, store, events, pull: false, directory: '/', credentials});
   const close = async (): Promise<void> => {
     await images.close();
     closeStore(store);
   };
-  const found = await images.resolve(reference, platform, signal);
+  const found = await images.resolve(reference, platform, signal).catch(async (error: unknown) => {
+    await close();
+    throw error;
+  });
   const place = remote ? 'the registry' : `the store, as ${familiarName(parseReference(reference))}`;
   const plain = fromResolved(found, {name, place, close});
   let chainId: Digest | undefined;

@@ -1,4 +1,3 @@
-import {join} from 'node:path';
 import {BuildError, quote} from '../base/errors.js';
 import {readBounded} from '../base/read-bounded.js';
 import {askCredentialHelper} from './credential-helper.js';
@@ -29,17 +28,6 @@ interface DockerConfig {
 const mostBytes = 4 * 1024 * 1024;
 const hubServer = 'https://index.docker.io/v1/';
 const hubNames = new Set(['docker.io', 'index.docker.io', 'registry-1.docker.io', 'registry.hub.docker.com']);
-
-/** Path of Docker's client configuration: `$DOCKER_CONFIG/config.json`, else `~/.docker/config.json`. */
-export function dockerConfigPath(environment: ReadonlyMap<string, string>, home: string): string {
-  return join(dockerConfigDirectory(environment, home), 'config.json');
-}
-
-/** Directory of Docker's client configuration, contexts and certificates. */
-export function dockerConfigDirectory(environment: ReadonlyMap<string, string>, home: string): string {
-  const configured = environment.get('DOCKER_CONFIG');
-  return configured === undefined || configured === '' ? join(home, '.docker') : configured;
-}
 
 /**
  * Reads Docker's configuration at every question (a login may happen meanwhile). A host gets what is stored for exactly

@@ -3,7 +3,8 @@ import {join} from 'node:path';
 import test, {type ExecutionContext} from 'ava';
 import {BuildError} from '../../engine/base/errors.js';
 import {formatError} from '../../engine/base/format-error.js';
-import {createCredentials, dockerConfigPath, type RegistryCredentials} from '../../engine/registry/credentials.js';
+import {createCredentials, type RegistryCredentials} from '../../engine/registry/credentials.js';
+import {dockerConfigPath} from '../../engine/registry/docker-config.js';
 import {temporaryDirectory} from '../helpers/temporary.js';
 import {writeTree} from '../helpers/tree.js';
 

@@ -2,6 +2,7 @@ import {BuildError} from '../../base/errors.js';
 import {layerCompression} from '../../oci/media-types.js';
 import {configLimit} from '../../oci/parse-config.js';
 import {familiarName, formatReference, parseReference, type Reference, withDefaultTag} from '../../oci/reference.js';
+import type {EndpointOptions} from '../../registry/endpoint.js';
 import {compressLayer} from '../../snapshot/compressed-layer.js';
 import {claimBlob, readBlob, readBlobBytes, readBlobFrom} from '../../store/blobs.js';
 import {readCompressed, writeCompressed} from '../../store/compressed.js';
@@ -24,6 +25,8 @@ export interface ExportOptions {
   readonly uid: number;
   /** For layers of a base image that were never needed so far. */
   readonly credentials: BuildRequest['credentials'];
+  /** Mirrors, and hosts without a trusted certificate, for the same. */
+  readonly registries?: EndpointOptions;
 }
 
 /**
@@ -38,6 +41,7 @@ export async function exportFromStore(
   const store = openStore(options.root, signal);
   const quiet = {emit: () => undefined};
   const source = createImageSource({
+    ...options.registries,
     store,
     events: quiet,
     pull: false,

@@ -18,7 +18,7 @@ import {snapshotLayer, stepDiffOptions} from '../step-layers.js';
 import {imageFiles, type LayoutFile} from './archive.js';
 import type {DescribedImage, FinishedLayer} from './finished-image.js';
 
-export interface SaveOptions extends Pick<SourceOptions, 'credentials' | 'events'> {
+export interface SaveOptions extends Pick<SourceOptions, 'credentials' | 'events' | 'mirrors' | 'insecure'> {
   readonly store: Store;
   /** The store's files are those of an ordinary user's namespace. */
   readonly rootless: boolean;
@@ -90,9 +90,10 @@ async function opener(
   chainId: Digest,
   tag: Tag,
   snapshots: string[],
-  {store, rootless, credentials, events}: SaveOptions,
+  options: SaveOptions,
   signal: AbortSignal,
 ): Promise<FinishedLayer['open']> {
+  const {store, rootless} = options;
   if (claimBlob(store, layer.digest)) return () => readBlob(store, layer.digest);
   const snapshot = layerCompression(layer.mediaType) === 'none' ? readChain(store, chainId) : undefined;
   const made = snapshot === undefined ? undefined : snapshotLayer(store, snapshot);
@@ -102,7 +103,7 @@ async function opener(
     const diff = await stepDiffOptions(store, made, form);
     return (either) => checked(store, snapshots, layer, rootless ? layerAsUser(diff, either) : layerTar(diff));
   }
-  const images = createImageSource({store, events, pull: false, directory: '/', credentials});
+  const images = createImageSource({...options, pull: false, directory: '/'});
   try {
     const image = await images.resolve(tag.reference, tag.platform, signal);
     await image.fetch(

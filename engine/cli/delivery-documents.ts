@@ -56,17 +56,20 @@ interface DocumentOptions {
   readonly redactor: Redactor;
 }
 
-/** Provenance and SBOM of an image, as far as they are wanted and can be made; secrets are hidden in them. */
+/**
+ * Provenance and SBOM of what was built, as far as they are wanted and can be made; secrets are hidden in them. Without the
+ * image there is no SBOM, and the digests of its bases are not known.
+ */
 export async function predicatesOf(
-  image: ExportedImage,
-  own: Reference,
+  built: {readonly image: ExportedImage; readonly own: Reference} | undefined,
   {opened, ci, facts, redactor, ...wanted}: DocumentOptions,
   events: EventSink,
   signal: AbortSignal,
 ): Promise<Predicates> {
   const {revision, git} = opened;
+  const image = built?.image;
   const bases = new Map<string, Awaited<ReturnType<ExportedImage['digestOf']>>>();
-  for (const base of facts?.plan.graph.images ?? []) bases.set(base, await image.digestOf(base, signal));
+  for (const base of facts?.plan.graph.images ?? []) bases.set(base, await image?.digestOf(base, signal));
   const described = wanted.provenance
     ? provenance({
         plan: facts?.plan,
@@ -76,14 +79,14 @@ export async function predicatesOf(
         revision: revision.hash,
         branch: revision.branch,
         bases,
-        driver: image.driver,
+        driver: image?.driver,
         version: version(),
         run: ci?.run,
-        finished: image.config.created,
+        finished: image?.config.created,
         secrets: facts?.secrets ?? [],
       })
     : undefined;
-  const sbom = wanted.sbom ? await sbomOf(image, own, events, signal) : undefined;
+  const sbom = wanted.sbom && built !== undefined ? await sbomOf(built.image, built.own, events, signal) : undefined;
   const clean = (document: object | undefined): object | undefined =>
     document === undefined ? undefined : (redacted(document, redactor) as object);
   return {provenance: clean(described), sbom: clean(sbom)};

@@ -5,7 +5,7 @@ import {BuildError} from '../base/errors.js';
 import type {Redactor} from '../base/redact.js';
 import {writeBeside} from '../base/write-beside.js';
 import {revisionAnnotations} from '../delivery/annotations.js';
-import {attachments, statementsOf, subjectsOf} from '../delivery/attestations.js';
+import {attachments, type Predicates, statementsOf, subjectsOf} from '../delivery/attestations.js';
 import {readCiState} from '../delivery/ci-state.js';
 import {failureOf, pushImage, type PushResult} from '../delivery/push-image.js';
 import {openTarget} from '../delivery/push-target.js';
@@ -15,8 +15,9 @@ import type {Reference} from '../oci/reference.js';
 import type {Progress} from '../progress/progress.js';
 import {type BuildFacts, predicatesOf} from './delivery-documents.js';
 import {environmentMap} from './driver-choice.js';
-import {exportImage} from './image-exporter.js';
+import {exportImage, imageAtHand} from './image-exporter.js';
 import type {OpenedDelivery} from './open-delivery.js';
+import {registriesOf} from './registries.js';
 import type {Terminal} from './terminal.js';
 
 export interface RunOptions {
@@ -47,7 +48,10 @@ export async function runDelivery(
   signal: AbortSignal,
 ): Promise<Delivered> {
   const {delivery} = opened;
-  const pushed = delivery.registries.length === 0 ? [] : await push(opened, own, options, terminal, progress, signal);
+  const pushed =
+    delivery.registries.length > 0
+      ? await push(opened, own, options, terminal, progress, signal)
+      : await describePackages(opened, own, options, terminal, progress, signal);
   const uploaded =
     delivery.packages.length === 0 ? [] : await uploadPackages(delivery.packages, terminal.directory, progress, signal);
   const failures = [...pushed.map(failureOf), ...uploaded.map(({failure}) => failure)];
@@ -68,7 +72,8 @@ async function push(
     });
   }
   const {delivery, stored, policy, revision, git} = opened;
-  const {driver, root, insecure} = options;
+  const {driver, root} = options;
+  const insecure = [...options.insecure, ...(registriesOf(terminal.environment).insecure ?? [])];
   const reading = readingStep(progress);
   const image = await exportImage(own, {driver, root, stored, progress: reading.tell}, terminal, signal);
   const targets = delivery.registries.map(({target, references}) =>
@@ -78,8 +83,7 @@ async function push(
     const state = git.kind === 'repository' ? git.state : undefined;
     const ci = readCiState(environmentMap(terminal.environment));
     const annotations = {...revisionAnnotations(revision, state, ci), ...policy.annotations};
-    const predicates = await predicatesOf(image, own, {opened, ci, ...options}, progress, signal);
-    const packages = await subjectsOfPackages(opened, terminal.directory);
+    const predicates = await predicatesOf({image, own}, {opened, ci, ...options}, progress, signal);
     const wanted = predicates.provenance !== undefined || predicates.sbom !== undefined;
     const names = delivery.registries.flatMap(({references}) => references);
     const results = await pushImage(
@@ -94,19 +98,47 @@ async function push(
       },
       signal,
     );
-    for (const {path, subject} of packages) {
-      for (const {type, bytes} of statementsOf(predicates, [subject])) {
-        const kind = type.includes('spdx') ? 'spdx' : 'provenance';
-        // What lies beside a package is the SBOM itself; the statement about it names the package.
-        const content = kind === 'spdx' ? Buffer.from(`${JSON.stringify(predicates.sbom, null, 2)}\n`) : bytes;
-        await writeBeside(resolve(terminal.directory, `${path}.${kind}.json`), content);
-      }
-    }
+    await writeDocuments(predicates, opened, terminal.directory);
     return results;
   } finally {
     reading.done();
     for (const target of targets) await target.close();
     await image.close();
+  }
+}
+
+/** Of packages that are delivered without their image. Nothing is pushed. */
+async function describePackages(
+  opened: OpenedDelivery,
+  own: Reference | undefined,
+  options: RunOptions,
+  terminal: Terminal,
+  progress: Progress,
+  signal: AbortSignal,
+): Promise<readonly PushResult[]> {
+  if (!options.provenance && !options.sbom) return [];
+  const place = {driver: options.driver, root: options.root, stored: opened.stored};
+  const image = own === undefined ? undefined : await imageAtHand(own, place, terminal, signal);
+  try {
+    const ci = readCiState(environmentMap(terminal.environment));
+    const built = image === undefined || own === undefined ? undefined : {image, own};
+    const predicates = await predicatesOf(built, {opened, ci, ...options}, progress, signal);
+    await writeDocuments(predicates, opened, terminal.directory);
+  } finally {
+    await image?.close();
+  }
+  return [];
+}
+
+/** What is said of the packages lies beside each of them. */
+async function writeDocuments(predicates: Predicates, opened: OpenedDelivery, directory: string): Promise<void> {
+  for (const {path, subject} of await subjectsOfPackages(opened, directory)) {
+    for (const {type, bytes} of statementsOf(predicates, [subject])) {
+      const kind = type.includes('spdx') ? 'spdx' : 'provenance';
+      // What lies beside a package is the SBOM itself; the statement about it names the package.
+      const content = kind === 'spdx' ? Buffer.from(`${JSON.stringify(predicates.sbom, null, 2)}\n`) : bytes;
+      await writeBeside(resolve(directory, `${path}.${kind}.json`), content);
+    }
   }
 }
 

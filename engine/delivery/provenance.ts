@@ -17,8 +17,8 @@ export interface ProvenanceFacts {
   readonly branch: string | undefined;
   /** Digests of base images by reference, as far as they are known. */
   readonly bases: ReadonlyMap<string, Digest | undefined>;
-  /** `docker`, `embedded`. */
-  readonly driver: string;
+  /** `docker`, `embedded`; undefined where the image is not at hand. */
+  readonly driver: string | undefined;
   /** Of build-image. */
   readonly version: string;
   /** Page of the CI run. */
@@ -82,7 +82,7 @@ export function provenance(facts: ProvenanceFacts): object {
           ...(secrets.length > 0 && {secrets: secrets.map((id) => ({id}))}),
         },
       },
-      internalParameters: {driver},
+      internalParameters: {...(driver !== undefined && {driver})},
       resolvedDependencies: [
         ...(git === undefined ? [] : [{uri: git, ...(commit !== undefined && {digest: commit})}]),
         ...[...bases].map(([reference, digest]) => ({

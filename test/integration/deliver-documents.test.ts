@@ -1,9 +1,9 @@
-import {mkdirSync, readFileSync, writeFileSync} from 'node:fs';
+import {mkdirSync, readdirSync, readFileSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {makeDeb} from '../artifacts/make-deb.js';
 import {git} from '../delivery/repositories.js';
 import {checkout} from '../helpers/delivery.js';
-import {hasRegistry, startRegistry} from '../helpers/registry.js';
+import {hasRegistry, serve, startRegistry} from '../helpers/registry.js';
 import {asRoot} from '../helpers/root.js';
 
 const status = `Package: portal
@@ -151,4 +151,34 @@ asRoot('an image goes with its provenance and its packages, and no secret is in 
   t.is(bare.status, 0, bare.stderr);
   const {registries} = JSON.parse(bare.stdout) as {registries: readonly {digest: string}[]};
   t.is(registries[0]?.digest, image?.digest ?? '');
+});
+
+asRoot('packages that are delivered without an image have their documents beside them too', async (t) => {
+  const work = checkout(t, 1000);
+  const artifacts = join(work.directory, 'artifacts');
+  const server = await serve(t, (request, response) => {
+    request.resume().on('end', () => response.writeHead(request.method === 'GET' ? 404 : 201).end());
+  });
+  const environment = {APT_DEB_REPO: `http://${server}/pool/{file}`, DOCKER_TAGS: ''};
+  mkdirSync(artifacts);
+  const deb = makeDeb(join(work.directory, 'made'), 'portal_1.0_all.deb');
+  writeFileSync(join(artifacts, 'portal_1.0_all.deb'), readFileSync(deb));
+  writeFileSync(join(work.directory, 'Dockerfile'), 'FROM scratch\nCOPY status /var/lib/dpkg/status\n');
+  writeFileSync(join(work.directory, 'status'), status);
+  const documents = () => readdirSync(artifacts).filter((name) => name.endsWith('.json'));
+
+  // Of an image that nobody built here only the provenance is known.
+  const alone = await work.cli(['deliver', '--driver', 'embedded', '--image', 'team/app:1'], environment);
+  t.is(alone.status, 0, alone.stderr);
+  t.deepEqual(documents(), ['portal_1.0_all.deb.provenance.json']);
+  const text = readFileSync(join(artifacts, documents()[0] ?? ''), 'utf8');
+  const {subject, predicate} = JSON.parse(text) as Statement;
+  t.is(subject[0]?.name, 'portal_1.0_all.deb');
+  t.like(predicate, {buildDefinition: {externalParameters: {configSource: {path: 'Dockerfile'}}}});
+
+  const build = ['build', '--driver', 'embedded', '--no-artifacts', '-t', 'team/app:1', '.'];
+  t.is((await work.cli(build, environment)).status, 0);
+  const beside = await work.cli(['deliver', '--driver', 'embedded', '--image', 'team/app:1'], environment);
+  t.is(beside.status, 0, beside.stderr);
+  t.deepEqual(documents(), ['portal_1.0_all.deb.provenance.json', 'portal_1.0_all.deb.spdx.json']);
 });

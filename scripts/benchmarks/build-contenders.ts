@@ -53,10 +53,7 @@ function clientWithBuildKit(root: string): string {
 
 /** BENCH_STORE names a store that has the base; else one is made below `root`, as is a daemon where none answers. */
 export function prepareContenders(root: string, base: string): Contenders {
-  const build = (...args: Command) => [program, ...args];
-  const [node = '', ...rest] = build();
-  const ours = (...args: Command) => execFileSync(node, [...rest, ...args], quiet);
-
+  const ours = (...args: Command) => execFileSync(program, args, quiet);
   const daemon = daemonDirectory(root);
   process.env['DOCKER_BUILDKIT'] = '1';
   const own = !clients.some((client) => answers(client, ['version']));
@@ -89,7 +86,7 @@ export function prepareContenders(root: string, base: string): Contenders {
     ours(workload, context) {
       const output = workload.oci === true ? ['--output', `type=oci,dest=${join(root, 'ours.tar')}`] : [];
       const options = ['--driver', 'embedded', '--root', store, '--network', 'host', '--quiet', '--no-artifacts'];
-      return build('build', context, ...options, '-t', 'bench:ours', ...cold(workload), ...output);
+      return [program, 'build', context, ...options, '-t', 'bench:ours', ...cold(workload), ...output];
     },
     docker(workload, context) {
       const run = [docker, 'build', '--quiet', '--network=host', '-t', 'bench:docker', ...cold(workload), context];

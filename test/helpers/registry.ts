@@ -1,4 +1,4 @@
-import {spawn} from 'node:child_process';
+import {type ChildProcess, spawn} from 'node:child_process';
 import {once} from 'node:events';
 import {existsSync, writeFileSync} from 'node:fs';
 import {createServer, type IncomingMessage, request, type Server, type ServerResponse} from 'node:http';
@@ -7,6 +7,7 @@ import {join} from 'node:path';
 import {setTimeout as sleep} from 'node:timers/promises';
 import type {ExecutionContext} from 'ava';
 import {digestOf, type Digest} from '../../engine/oci/digest.js';
+import {freePort} from './free-port.js';
 import {available} from './requirement.js';
 import {temporaryDirectory} from './temporary.js';
 
@@ -47,31 +48,32 @@ export async function startRegistry(t: ExecutionContext, auth: RegistryAuth = {k
   };
   const file = join(directory, 'config.yml');
   writeFileSync(file, JSON.stringify(config));
-  const child = spawn(program, ['serve', file], {stdio: 'ignore', env: {OTEL_TRACES_EXPORTER: 'none'}});
+  const child = runRegistry(file);
   const ended = once(child, 'exit');
   t.teardown(async () => {
     child.kill('SIGKILL');
     await ended;
   });
-  for (let attempt = 0; attempt < 200; attempt++) {
-    const answered = await fetch(`http://127.0.0.1:${port}/v2/`).then(
+  await answers(child, `127.0.0.1:${port}`);
+  return `127.0.0.1:${port}`;
+}
+
+/** A registry of Debian with this configuration, as a process of the caller's. */
+export function runRegistry(file: string): ChildProcess {
+  return spawn(program, ['serve', file], {stdio: 'ignore', env: {OTEL_TRACES_EXPORTER: 'none'}});
+}
+
+/** Waits until the registry answers. */
+export async function answers(child: ChildProcess, host: string): Promise<void> {
+  for (let attempt = 0; attempt < 200 && child.exitCode === null; attempt++) {
+    const answered = await fetch(`http://${host}/v2/`).then(
       () => true,
       () => false,
     );
-    if (answered) return `127.0.0.1:${port}`;
-    if (child.exitCode !== null) break;
+    if (answered) return;
     await sleep(50);
   }
   throw new Error('the registry does not start');
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const {port} = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 /** Serves `handle` on loopback until the test ends; gives `host:port`. */

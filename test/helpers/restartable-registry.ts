@@ -1,10 +1,10 @@
-import {type ChildProcess, spawn} from 'node:child_process';
+import type {ChildProcess} from 'node:child_process';
 import {once} from 'node:events';
 import {readdirSync, statSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
-import {setTimeout as sleep} from 'node:timers/promises';
 import type {ExecutionContext} from 'ava';
 import {freePort} from './free-port.js';
+import {answers, runRegistry} from './registry.js';
 import {temporaryDirectory} from './temporary.js';
 
 export interface RestartableRegistry {
@@ -41,19 +41,8 @@ export async function restartableRegistry(t: ExecutionContext): Promise<Restarta
     child = undefined;
   };
   const start = async (): Promise<void> => {
-    child = spawn('/usr/bin/docker-registry', ['serve', file], {
-      stdio: 'ignore',
-      env: {OTEL_TRACES_EXPORTER: 'none'},
-    });
-    for (let attempt = 0; attempt < 200; attempt++) {
-      const answered = await fetch(`http://${host}/v2/`).then(
-        () => true,
-        () => false,
-      );
-      if (answered) return;
-      await sleep(50);
-    }
-    throw new Error('the registry does not start');
+    child = runRegistry(file);
+    await answers(child, host);
   };
   t.teardown(kill);
   await start();

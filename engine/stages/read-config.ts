@@ -177,7 +177,7 @@ export function readShell(reader: Reader, statement: StatementOf<'shell'>): Read
 export function readOnbuild(reader: Reader, statement: StatementOf<'onbuild'>): Read {
   const {state} = reader;
   const {original, heredocs} = statement.trigger;
-  const trigger = `${original.trim()}${shownBodies(heredocs)}`;
+  const trigger = `${original}${shownBodies(heredocs)}`;
   state.config = {...state.config, OnBuild: [...(state.config.OnBuild ?? []), trigger]};
   return configOnly(asWritten(statement.instruction), undefined);
 }

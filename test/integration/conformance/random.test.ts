@@ -6,10 +6,9 @@ import test from 'ava';
 import {daemonOrSkip} from '../../helpers/daemon.js';
 import {asRoot} from '../../helpers/root.js';
 import {baseArchive, importBases} from './bases.js';
-import type {Outcome} from './case.js';
 import {buildOnDaemon} from './daemon-build.js';
 import {buildImage} from './image-build.js';
-import {differences} from './random/compare.js';
+import {differences, filesOnly} from './random/compare.js';
 import {randomCase} from './random/dockerfile.js';
 
 /** BUILD_IMAGE_RANDOM_SECONDS makes it a longer run, BUILD_IMAGE_RANDOM_SEED begins elsewhere; scripts/random-conformance shrinks. */
@@ -21,9 +20,6 @@ const client = '/usr/bin/docker';
 
 const base = mkdtempSync(join(tmpdir(), 'build-image-test-'));
 test.after.always(() => rmSync(base, {recursive: true, force: true}));
-
-/** History and a few fields of the config are written otherwise by the frontend of Debian's daemon. */
-const filesOnly = (outcome: Outcome): Outcome => ('error' in outcome ? outcome : {listing: outcome.listing});
 
 asRoot('random Dockerfiles give the same verdicts and files as with BuildKit', async (t) => {
   t.timeout((seconds + 240) * 1000);

@@ -22,6 +22,7 @@ export const foundCases: readonly ConformanceCase[] = [
     'ONBUILD keeps its here-documents',
     `${base}ONBUILD RUN <<-EOF\n\techo a\n\tEOF\nonbuild copy <<A <<"B" /x/\na $V\nA\nb\nB\nONBUILD COPY <<E /y\nE\n`,
   ),
+  one('ONBUILD keeps the space at the end of a line', `${base}ONBUILD ADD . /new/  \nONBUILD ENV a=b\\\n  c=d\t\n`),
   one(
     'a cache with an owner does not begin with the root of a stage',
     `${seeded}RUN --mount=type=cache,id=f1,target=/m,from=s,uid=7 ${looks}`,

@@ -27,3 +27,6 @@ interface Shown {
 /** Of an image without a layer a daemon shows the config alone. */
 const comparable = (image: unknown): boolean => (image as Shown | undefined)?.architecture !== '';
 const configOf = (image: unknown): unknown => (image as Shown | undefined)?.config;
+
+/** History and a few fields of the config are written otherwise by the frontend of Debian's daemon. */
+export const filesOnly = (outcome: Outcome): Outcome => ('error' in outcome ? outcome : {listing: outcome.listing});

@@ -113,22 +113,15 @@ const health = [
     '--start-period=1h CMD y',
     'none',
   ],
-  ...[
-    '--start-interval=2s --interval=1m30s CMD c',
-    '--interval=1.5s CMD d',
-    '--timeout=1ms CMD e',
-    '--retries=0 CMD f',
-  ],
-  ...[
-    'cmd a',
-    'CMD ["a", b]',
-    'CMD []',
-    '--interval=0 CMD g',
-    '--interval=0s --retries=1 CMD h $V',
-    'CMD "q"',
-    'CMD  two  spaces',
-  ],
+  ...['--interval=1.5s CMD d', '--timeout=1ms CMD e'],
+  ...['cmd a', 'CMD ["a", b]', 'CMD []', 'CMD "q"', 'CMD  two  spaces'],
+  '--start-interval=2s --interval=1m30s CMD c',
+  '--retries=0 CMD f',
+  '--interval=0 CMD g',
+  '--interval=0s --retries=1 CMD h $V',
 ];
+/** So many of them at the end are of later frontends. */
+const laterHealth = 4;
 const labels = [
   'l',
   'm.n',
@@ -263,7 +256,7 @@ const wrong = [
 
 /** What can be an instruction's only line; `made` makes any other for ONBUILD. */
 export function configInstruction(scene: Scene, made: () => string): string {
-  const {dice, bold} = scene;
+  const {dice, syntax, bold} = scene;
   const choices: readonly Choice<string>[] = [
     [20, () => `ENV ${assignments(scene, dice.oneIn(3) ? names : variables)}`],
     [4, () => `ENV ${dice.pick(variables)}${dice.pick([' ', ' ', '  ', '\t'])}${dice.pick(oldForms)}`],
@@ -283,11 +276,11 @@ export function configInstruction(scene: Scene, made: () => string): string {
     [5, () => `VOLUME ${dice.pick(volumes)}`],
     [5, () => `SHELL ${dice.pick(shells)}`],
     [3, () => `STOPSIGNAL ${dice.pick(bold ? signals : signals.slice(0, 8))}`],
-    [4, () => `HEALTHCHECK ${dice.pick(health)}`],
+    [4, () => `HEALTHCHECK ${dice.pick(syntax === 'current' ? health : health.slice(0, -laterHealth))}`],
     [12, () => `ONBUILD ${trigger(scene, made)}`],
     [1, () => dice.pick(['MAINTAINER M <m@x>', 'MAINTAINER "M"', 'maintainer $V'])],
     [4, () => dice.pick(['# a comment', '', '  # indented', '\t', '#', '# escape=`', '# syntax=none', '#COPY a b'])],
-    [bold ? 12 : 0, () => dice.pick(wrong)],
+    [bold ? 6 : 0, () => dice.pick(wrong)],
   ];
   return dice.weighed(choices);
 }

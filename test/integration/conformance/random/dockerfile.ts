@@ -13,7 +13,7 @@ import {value} from './words.js';
 export function randomCase(seed: number, syntax: Syntax): ConformanceCase {
   const dice = diceOf(seed);
   const context = randomTree(dice, syntax);
-  const bold = dice.oneIn(4);
+  const bold = dice.oneIn(syntax === 'current' ? 4 : 8);
   const given = settings(dice, syntax);
   const scene = (sources: readonly string[]): Scene => ({
     ...{dice, syntax, context, bold, id: `random-${seed}`, secrets: given.secrets},
@@ -105,7 +105,16 @@ function baseOf(dice: Dice, context: Tree, stages: readonly Stage[], syntax: Syn
     [3, whole('conformance-rich')],
     ['one' in context ? 2 : 0, whole('conformance-onbuild')],
     [1, whole('conformance-base:latest')],
-    [1, whole(dice.pick(['${BASE:-conformance-base}', '${BASE-conformance-rich}', 'conformance-${BASE2:-base}']))],
+    [
+      1,
+      whole(
+        dice.pick([
+          '${BASE:-conformance-base}',
+          syntax === 'current' ? '${BASE-conformance-rich}' : '${BASE:-conformance-rich}',
+          'conformance-${BASE2:-base}',
+        ]),
+      ),
+    ],
     [
       syntax === 'current' ? 1 : 0,
       whole(dice.pick(['docker.io/library/conformance-base', 'library/conformance-base'])),

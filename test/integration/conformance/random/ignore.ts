@@ -1,7 +1,11 @@
 import type {Dice} from './dice.js';
+import type {Syntax} from './scene.js';
 
-/** An ignore file for a context of these paths: negations, wildcards, odd spellings of the paths. */
-export function ignoreFile(dice: Dice, paths: readonly string[]): string {
+/**
+ * An ignore file for a context of these paths: negations, wildcards, odd spellings of the paths. An escaped letter is none of
+ * them: it makes a pattern that kills a daemon which looks two paths up in it.
+ */
+export function ignoreFile(dice: Dice, paths: readonly string[], syntax: Syntax): string {
   const pattern = (): string => {
     const path = dice.pick(paths);
     const first = path.split('/')[0] ?? path;
@@ -28,7 +32,7 @@ export function ignoreFile(dice: Dice, paths: readonly string[]): string {
         `**/*.txt`,
         `${path}/`,
         `//${path}`,
-        `\\${path}`,
+        /^[#!\-+.~]/.test(path) ? `\\${path}` : path,
       ],
       ...[`**/${first}/${last}`, `${first}**`, '.', '/', '**/.*', '.dockerignore', `${path}/**/x`, `*/*/${last}`],
     ]);
@@ -44,5 +48,5 @@ export function ignoreFile(dice: Dice, paths: readonly string[]): string {
     )
     .map((line) => `${line}${end}`)
     .join('');
-  return dice.oneIn(20) ? `\uFEFF${text}` : text;
+  return syntax === 'current' && dice.oneIn(20) ? `\uFEFF${text}` : text;
 }

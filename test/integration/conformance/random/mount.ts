@@ -44,7 +44,7 @@ export function mount(scene: Scene): Mount {
         );
         const extra = `${from}${owner()}${dice.pick(['', '', ',ro', ',sharing=private', ',sharing=locked', ',sharing=shared'])}`;
         return {
-          flag: `--mount=type=cache,id=${scene.id}${option(3, () => 'b')},${target}${extra}`,
+          flag: `--mount=type=cache,id=${scene.id}${current ? option(3, () => 'b') : `-${dice.below(1e6)}`},${target}${extra}`,
           use: `stat -c '%a %u:%g' ${shown} >> /tmp/mounted; ls -A ${shown} >> /tmp/mounted; echo c > ${shown}/c`,
         };
       },
@@ -52,7 +52,7 @@ export function mount(scene: Scene): Mount {
     [
       3,
       () => ({
-        flag: `--mount=type=tmpfs,${target}${option(3, () => dice.pick([',size=1m', ',size=64k', ',size=1048576']))}`,
+        flag: `--mount=type=tmpfs,${target}${option(3, () => (current ? dice.pick([',size=1m', ',size=64k', ',size=1048576']) : ''))}`,
         use: `${list}; stat -c '%a %u:%g' ${shown} >> /tmp/mounted; echo t > ${shown}/t`,
       }),
     ],

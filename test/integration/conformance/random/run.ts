@@ -51,16 +51,17 @@ const commands: readonly Command[] = [
   (dice) =>
     `echo ${dice.pick(['"a  b"', "'$V'", '\\$V', '"\\"q\\""', 'a\\\\b', '`echo sub`', '$(echo sub)', '"#"', "'it'"])} > /tmp/quoted`,
   (dice) => `umask ${dice.pick(['077', '0', '027'])}; mkdir /tmp/um; touch /tmp/um/f`,
-  () => 'truncate -s 0 /srv/data/a; : > /srv/hard1',
+  () => 'truncate -s 0 /srv/data/a; true > /srv/hard1',
   () => 'for i in 1 2 3; do echo $i; done > /tmp/loop',
   () => 'echo x | tee /tmp/tee1 > /tmp/tee2; test -e /nothing || echo no > /tmp/no',
-  (dice) => dice.pick(['true', 'true', 'true', 'false', 'exit 3', ':', 'exit 0']),
+  (dice, scene) => dice.pick(['true', 'true', 'true', 'false', scene.bold ? 'exit 3' : ':', 'exit 0']),
   // What old daemons do in another way follows.
   () => 'env | grep -vE "^(PWD|SHLVL|HOSTNAME|OLDPWD)=" | sort > /tmp/env',
   () => 'id > /tmp/id; pwd >> /tmp/id; umask >> /tmp/id',
   () => 'ls -A /run /dev/shm /proc/1/cwd > /tmp/ls 2>&1; true',
   () => 'cat /proc/self/status | grep -E "^(Cap|NoNewPrivs|Seccomp:|Groups)" > /tmp/status',
-  () => "stat -c '%n %a %u:%g %F %t:%T' /dev/* > /tmp/dev; readlink /proc/self/fd/0 | sed 's/[0-9]//g' > /tmp/stdin",
+  // One runtime has /dev/core, another has not; one gives /dev/null to the user.
+  () => "stat -c '%n %a %F %t:%T' /dev/[abd-z]* > /tmp/dev",
 ];
 
 /** So many at the end. */
@@ -75,7 +76,7 @@ export function run(scene: Scene): string {
   let command = dice.oneIn(bold ? 6 : 60) ? body : `{ ${body}; } 2>/dev/null || true`;
   const flags: string[] = [];
   if (dice.oneIn(4)) {
-    const mounts = dice.many(1, dice.oneIn(4) ? 3 : 1, () => mount(scene));
+    const mounts = dice.many(1, syntax === 'current' && dice.oneIn(4) ? 3 : 1, () => mount(scene));
     flags.push(...mounts.map(({flag}) => flag));
     const uses = mounts.map(({use}) => use).join('; ');
     command = `{ ${dice.oneIn(2) ? `${uses}; ${body}` : uses}; } 2>/dev/null || true`;

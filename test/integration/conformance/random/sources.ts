@@ -28,7 +28,10 @@ export function contextSource({dice, context, bold}: Scene): string {
     [odd ? 1 : 0, () => `../${path}`],
     [odd ? 1 : 0, () => dice.pick(['missing', 'miss*', '', '/..', '..', 'a/missing', '$V', '[', 'x\\'])],
     [1, () => `${path.slice(0, -1)}?`],
-    [1, () => (path.length > 1 ? `${path.slice(0, 1)}[${path.slice(1, 2)}]${path.slice(2)}` : `[${path}]`)],
+    [
+      1,
+      () => (path.length > 1 && path.at(1) !== '/' ? `${path.slice(0, 1)}[${path.slice(1, 2)}]${path.slice(2)}` : path),
+    ],
     [1, () => path.replaceAll(/[*?[\]\\]/g, '\\$&')],
     [odd || parts.length > 1 ? 1 : 0, () => `${parts[0] ?? ''}/.`],
     [1, () => '${N:-' + path + '}'],

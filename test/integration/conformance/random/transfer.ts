@@ -131,6 +131,8 @@ export function transfer(scene: Scene): string {
   const sources = dice.many(1, dice.oneIn(3) ? 4 : 1, source);
   if (dice.oneIn(40)) sources.push(sources[0] ?? '.');
   let destination = dice.pick(dice.oneIn(2) ? destinations : more);
+  // In an empty stage an old frontend makes a file of it.
+  if (syntax === 'old' && destination.endsWith('/.')) destination += '/';
   if (dice.oneIn(12)) destination = likelyPlace(scene);
   // Files there take one file only.
   if (/^\/(?:srv\/(?:hard1|setuid)|etc\/app\/one.conf|srv\/data\/a)$/.test(destination) && !dice.oneIn(bold ? 2 : 6))
@@ -148,7 +150,9 @@ export function transfer(scene: Scene): string {
 function spelled({dice}: Scene, word: string): string | undefined {
   const plain = shellWord(word);
   if (plain === undefined) return dice.oneIn(3) && !/["\\$\s]/.test(word) && word !== '' ? `"${word}"` : undefined;
-  return dice.oneIn(20) ? dice.pick([`"${plain}"`, `'${plain}'`, `${plain.slice(0, 1)}"${plain.slice(1)}"`]) : plain;
+  return dice.oneIn(20)
+    ? dice.pick([`"${plain}"`, plain.includes('$') ? plain : `'${plain}'`, `${plain.slice(0, 1)}"${plain.slice(1)}"`])
+    : plain;
 }
 
 function jsonWords({dice}: Scene, words: readonly string[]): string {
@@ -160,9 +164,14 @@ function transferFlags(scene: Scene, keyword: string): string[] {
   const {dice, syntax, bold} = scene;
   const flags: string[] = [];
   // Frontends of old want a passwd for a name; with a mode they keep special bits, and do not give it to parents that they make.
-  if (dice.oneIn(4)) flags.push(`--chown=${dice.pick(syntax === 'current' ? owners : owners.slice(0, 2))}`);
+  // What is in an archive keeps its owner there.
+  const archives =
+    keyword === 'ADD' && Object.values(scene.context).some((node) => typeof node !== 'string' && 'tar' in node);
+  if (dice.oneIn(4) && !(syntax === 'old' && archives))
+    flags.push(`--chown=${dice.pick(syntax === 'current' ? owners : owners.slice(0, 2))}`);
   if (syntax === 'current' && dice.oneIn(5)) flags.push(`--chmod=${dice.pick(dice.oneIn(2) ? symbolic : modes)}`);
-  if (dice.oneIn(bold ? 12 : 600)) flags.push(dice.pick(wrong));
+  if (dice.oneIn(bold ? 12 : 600))
+    flags.push(dice.pick(syntax === 'current' ? wrong : wrong.filter((one) => !one.startsWith('--chmod'))));
   if (syntax === 'old') return flags;
   if (dice.oneIn(5)) flags.push(dice.pick(['--link', '--link', '--link=true', '--link=false', '--link=TRUE']));
   if (dice.oneIn(6)) flags.push(...excludes(scene));

@@ -49,7 +49,7 @@ export function randomTree(dice: Dice, syntax: Syntax): Tree {
   };
   fill('', 0);
   if (dice.oneIn(30)) tree[`p/${'deep/'.repeat(dice.pick([6, 20, 45]))}f`] = 'deep\n';
-  if (dice.oneIn(3)) tree['.dockerignore'] = ignoreFile(dice, Object.keys(tree));
+  if (dice.oneIn(3)) tree['.dockerignore'] = ignoreFile(dice, Object.keys(tree), syntax);
   return syntax === 'current' ? tree : withoutLatest(tree);
 }
 
@@ -68,8 +68,11 @@ function node(dice: Dice, path: string, before: readonly string[]): Node {
   const mode = (): {mode?: number} => (dice.oneIn(3) ? {mode: dice.pick(modes)} : {});
   const content = dice.oneIn(8) ? dice.pick(['x'.repeat(5000), '\0\u0001', 'no newline', '\r\n']) : `${path}\n`;
   const files = before.filter((one) => one !== '.dockerignore');
+  // What COPY names is followed, so most of the links at the top lead somewhere.
+  const top = !path.includes('/');
+  const leading = [...files.filter((one) => /^[\w./]+$/.test(one)), '.', '..', './.', '/'];
   return dice.weighed<Node>([
-    [3, () => ({link: dice.pick(targets)})],
+    [3, () => ({link: top && !dice.oneIn(12) ? dice.pick(leading) : dice.pick(targets)})],
     [2, () => ({directory: true, mode: dice.pick(directoryModes), ...attributes(dice)})],
     [1, () => (files.length === 0 ? '' : {link: dice.pick(files)})],
     [1, () => ({content, xattrs: {'user.note': 'x'}, ...mode()})],

@@ -101,6 +101,11 @@ export class BuildError extends Error {
   readonly code: ErrorCode;
   readonly details: ErrorDetails;
 
+  /** By its name: each of the bundled programs has a copy of this class, and the errors of one reach another. */
+  static override [Symbol.hasInstance](value: unknown): value is BuildError {
+    return value instanceof Error && value.name === 'BuildError' && 'code' in value && 'details' in value;
+  }
+
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
     super(message, {cause: details.cause});
     this.code = code;

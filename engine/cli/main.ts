@@ -8,6 +8,7 @@ adoptAuthorities();
 const argv = process.argv.slice(2);
 const [first = 'build'] = argv;
 if (first === '--version' || first === '-V') {
+  process.stdout.on('error', () => process.exit(3));
   process.stdout.write(`build-image ${version()}\n`);
 } else {
   void run().then((status) => {

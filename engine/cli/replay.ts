@@ -18,9 +18,9 @@ export async function replay(argv: readonly string[]): Promise<number | undefine
   const terminal = systemTerminal();
   const began = process.hrtime.bigint();
   const seconds = (): number => Number(process.hrtime.bigint() - began) / 1e9;
-  const root = namedRoot(flagIn(argv, '--root'), terminal);
-  const kept = read(root, terminal);
-  if (kept === undefined || isLive(kept.mode, terminal)) return undefined;
+  const found = read(argv, terminal);
+  if (found === undefined || isLive(found.kept.mode, terminal)) return undefined;
+  const {root, kept} = found;
   const {signal} = new AbortController();
   let progress: Progress | undefined;
   let store;
@@ -51,11 +51,12 @@ export async function replay(argv: readonly string[]): Promise<number | undefine
   return 0;
 }
 
-function read(root: string, terminal: Terminal): KeptOutcome | undefined {
+function read(argv: readonly string[], terminal: Terminal): {root: string; kept: KeptOutcome} | undefined {
   try {
+    const root = namedRoot(flagIn(argv, '--root'), terminal);
     const key = outcomeKey(terminal);
     const kept = key === undefined ? undefined : (readOutcome(root, key) as Partial<KeptOutcome> | undefined);
-    return kept?.version === outcomeVersion ? (kept as KeptOutcome) : undefined;
+    return kept?.version === outcomeVersion ? {root, kept: kept as KeptOutcome} : undefined;
   } catch {
     return undefined;
   }

@@ -2,7 +2,7 @@ import {fstatSync, writeSync} from 'node:fs';
 import type {Writable} from 'node:stream';
 import {isatty} from 'node:tty';
 import type {EarlyExecutor} from '../drivers/embedded/early-executor.js';
-import {BuildError, hasErrno, messageOf} from '../base/errors.js';
+import {BuildError, exitStatusOf, hasErrno, messageOf} from '../base/errors.js';
 
 /** What the process offers to a command; a test passes its own. */
 export interface Terminal {
@@ -42,11 +42,15 @@ export function systemTerminal(executor?: EarlyExecutor): Terminal {
   return {
     answer: createWriter(1, stdout),
     get answerStream() {
-      return stdout();
+      // Who writes an output to it is told of every write that fails, also by a reader that went away before the end.
+      if (!process.stdout.listeners('error').includes(leftToWriter)) process.stdout.on('error', leftToWriter);
+      return process.stdout;
     },
     error: createWriter(2, stderr),
     environment: process.env,
-    directory: process.cwd(),
+    get directory() {
+      return workingDirectory();
+    },
     get stdin() {
       return process.stdin;
     },
@@ -59,9 +63,26 @@ export function systemTerminal(executor?: EarlyExecutor): Terminal {
   };
 }
 
+/** Throws IO where it was deleted. */
+function workingDirectory(): string {
+  try {
+    return process.cwd();
+  } catch (error) {
+    throw new BuildError('IO', 'the current directory does not exist any more', {
+      remedy: 'Go to one that does: cd "$PWD", where it was made again.',
+      cause: error,
+    });
+  }
+}
+
+function leftToWriter(): void {
+  // As its name says.
+}
+
 function readerGone(error: NodeJS.ErrnoException): void {
   if (error.code === 'EPIPE') process.exit(0);
-  throw error;
+  process.stderr.write(`build-image: cannot write to standard output: ${messageOf(error)}\n`);
+  process.exit(exitStatusOf.IO);
 }
 
 /** Writes at once; to a pipe that is full or closed through the stream, which knows what to do. Throws BuildError IO. */

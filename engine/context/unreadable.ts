@@ -18,7 +18,12 @@ export function unreadable(path: string, cause: unknown): BuildError {
   }
   // What readlink says of something that was a symbolic link when it was listed.
   if (hasErrno(cause, 'EINVAL')) return changed(path, 'came to be another kind of file');
-  const reason = hasErrno(cause, 'EMFILE', 'ENFILE') ? 'too many open files (see ulimit -n)' : String(cause);
+  const known = hasErrno(cause, 'EMFILE', 'ENFILE')
+    ? 'too many open files (see ulimit -n)'
+    : hasErrno(cause, 'ENAMETOOLONG')
+      ? 'its path is longer than the system takes'
+      : undefined;
+  const reason = known ?? String(cause);
   return new BuildError('CONTEXT_UNREADABLE', `${what}: ${reason}`, {
     cause,
     remedy: `Add ${quote(path)} to .dockerignore if the build does not need it.`,

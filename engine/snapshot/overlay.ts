@@ -42,8 +42,8 @@ export function mountOverlay(mount: OverlayMount): void {
     ...stack.map((lower) => ['lowerdir+', lower] as const),
     ...(writable
       ? ([
-          ['upperdir', upper],
-          ['workdir', work],
+          ['upperdir', escapeUpper(upper)],
+          ['workdir', escapeUpper(work)],
           ['volatile', undefined],
         ] as const)
       : []),
@@ -62,6 +62,9 @@ export function mountOverlay(mount: OverlayMount): void {
     mountByString(mount, stack, error);
   }
 }
+
+/** As `upperdir` and `workdir` are given by fsconfig(2): the kernel takes backslashes out of these two, and of no lower. */
+const escapeUpper = (path: string): string => path.replaceAll('\\', '\\\\');
 
 function mountByString(mount: OverlayMount, stack: readonly string[], cause: unknown): void {
   const escape = (path: string) => path.replace(/[\\:,]/g, '\\$&');

@@ -15,7 +15,10 @@ export interface Measured {
 const atOnce = 2000;
 const blockBytes = 512;
 
-/** Walks a tree without following symlinks. What vanishes or may not be read meanwhile counts as nothing. */
+/**
+ * Walks a tree without following symlinks. What vanishes or may not be read meanwhile counts as nothing, and so does what a step
+ * left deeper than a path can say.
+ */
 export async function measureTree(store: Store, path: string): Promise<Measured> {
   const linked = new Map<string, number>();
   let own = 0;
@@ -43,7 +46,7 @@ function statOf(path: Buffer): Stats | undefined {
   try {
     return lstatSync(path, {throwIfNoEntry: false});
   } catch (error) {
-    if (isMissing(error) || hasErrno(error, 'EACCES')) return undefined;
+    if (isMissing(error) || hasErrno(error, 'EACCES', 'ENAMETOOLONG')) return undefined;
     throw error;
   }
 }
@@ -52,7 +55,7 @@ function list(path: Buffer): readonly Buffer[] {
   try {
     return readdirSync(path, {encoding: 'buffer'});
   } catch (error) {
-    if (isMissing(error) || hasErrno(error, 'EACCES')) return [];
+    if (isMissing(error) || hasErrno(error, 'EACCES', 'ENAMETOOLONG')) return [];
     throw error;
   }
 }

@@ -1,4 +1,4 @@
-import {BuildError, type ErrorCode, type ErrorDetails, hasErrno, messageOf} from '../../base/errors.js';
+import {BuildError, type ErrorCode, type ErrorDetails, hasErrno, messageOf, quote} from '../../base/errors.js';
 import type {BuildContext} from '../../context/context.js';
 import type {BuildEventBody} from '../../progress/events.js';
 import type {Plan} from '../../plan/plan.js';
@@ -82,6 +82,12 @@ export function wireError(error: unknown): WireError {
   if (hasErrno(error, 'ENOSPC', 'EDQUOT')) {
     const remedy = 'Free some space, or choose another place with --root.';
     return {code: 'NO_SPACE', message: `no space left on the device: ${messageOf(error)}`, details: {remedy}};
+  }
+  // A step can make what no path leads to.
+  if (hasErrno(error, 'ENAMETOOLONG')) {
+    const path = error.path === undefined ? 'a path' : quote(error.path);
+    const message = `${path} of the image is longer than a path can be on this system`;
+    return {code: 'UNSUPPORTED', message, details: {remedy: 'Have the steps leave no directories that deep.'}};
   }
   return {code: 'IO', message: `internal error of the executor: ${messageOf(error)}`, details: {}};
 }

@@ -114,11 +114,16 @@ function readable(root: string, path: string): readonly string[] {
   }
 }
 
+/** Bytes (NAME_MAX). */
+const longestName = 255;
+
 function lstatAt(root: string, path: string): BigIntStats | undefined {
   try {
     return lstatSync(systemPath(`${root}/${path}`), {bigint: true, throwIfNoEntry: false});
   } catch (error) {
-    if (hasErrno(error, 'ENOTDIR', 'ENAMETOOLONG')) return undefined;
+    // No file has such a name. A path that is too long as a whole may be there, below directories that were listed.
+    const nobodys = hasErrno(error, 'ENAMETOOLONG') && path.split('/').some((name) => name.length > longestName);
+    if (nobodys || hasErrno(error, 'ENOTDIR')) return undefined;
     throw unreadable(decodePath(path), error);
   }
 }

@@ -69,8 +69,10 @@ export function createLauncher({program, rootless, memoryDirectory, stateDirecto
   function start(id: string, bundle: string, interactive: boolean, early: boolean): Launch {
     const pidFile = join(bundle, 'pid');
     const logFile = join(bundle, 'runtime.log');
-    const common = ['--root', stateDirectory, '--log', logFile, '--log-format', 'json'];
-    const own = program.kind === 'crun' ? ['--cgroup-manager=disabled'] : rootless ? ['--rootless=true'] : [];
+    const isCrun = program.kind === 'crun';
+    // For crun what is before a colon says what kind of log it is; the path of a store may have one.
+    const common = ['--root', stateDirectory, '--log', isCrun ? `file:${logFile}` : logFile, '--log-format', 'json'];
+    const own = isCrun ? ['--cgroup-manager=disabled'] : rootless ? ['--rootless=true'] : [];
     const child = spawn(program.path, [...own, ...common, 'run', '--bundle', bundle, '--pid-file', pidFile, id], {
       stdio: interactive ? 'inherit' : ['ignore', 'pipe', 'pipe'],
       // Beside the caller's group: a Ctrl-C of the terminal is the caller's to handle. Who reads the terminal is in it.

@@ -91,10 +91,10 @@ function append(store: Store, text: string): void {
  */
 export function lockLease(store: Store): void {
   if (store.held.locked || store.held.shared) return;
-  ensureLease(store);
-  if (!syscalls().lock(store.held.descriptor ?? -1, 'exclusive', false)) return;
-  store.held.locked = true;
   try {
+    ensureLease(store);
+    if (!syscalls().lock(store.held.descriptor ?? -1, 'exclusive', false)) return;
+    store.held.locked = true;
     append(store, 'locked\n');
   } catch (error) {
     // A prune must also run where the disk is full; without the word it is looked up by its number only.

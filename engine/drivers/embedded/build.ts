@@ -5,6 +5,7 @@ import type {EventSink} from '../../progress/events.js';
 import {createRegistryClient} from '../../registry/client.js';
 import type {Source} from '../../stages/graph.js';
 import {closeStore, openStore} from '../../store/open.js';
+import {lockLease} from '../../store/leases.js';
 import {recoverKilled} from '../../store/recover.js';
 import {snapshotFs} from '../../store/snapshots.js';
 import type {BuildRequest, BuiltLayer, StepOutcome} from '../driver.js';
@@ -58,7 +59,11 @@ export async function runBuild(plan: Plan, request: BuildRequest, place: BuildPl
   // What belongs to other users is read in the namespace only.
   if (!mayRun && rootless && request.cacheTo.length > 0) throw new NotCached('a cache to be written');
   const store = openStore(root, signal);
-  if (mayRun) recoverKilled(store);
+  if (mayRun) {
+    recoverKilled(store);
+    // Others cannot look up a process of another pid namespace: without it, what a killed build left stays for a day.
+    lockLease(store);
+  }
   const {credentials, pull, bases: baseOptions} = request;
   const registry = createRegistryClient({
     ...baseOptions,

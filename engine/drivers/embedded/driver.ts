@@ -266,7 +266,8 @@ async function buildInExecutor(
     const gone = executor.kill();
     // Who started it early waits for its end, and has something to do until then.
     if (!done || started === undefined) await gone;
-    if (byItself) tidyUp(root);
+    // Also where this side failed: what it was to take from the executor, or to give to it.
+    if (byItself || !done) tidyUp(root);
     syncSnapshots(root);
   }
 }

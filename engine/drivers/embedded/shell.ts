@@ -4,6 +4,7 @@ import {adoptRoot, mountOverlay} from '../../snapshot/overlay.js';
 import type {Operation, Source} from '../../stages/graph.js';
 import {readFailure} from '../../store/failures.js';
 import {closeStore, openStore} from '../../store/open.js';
+import {lockLease} from '../../store/leases.js';
 import {recoverKilled} from '../../store/recover.js';
 import {discardSnapshot, newSnapshot} from '../../store/snapshots.js';
 import {newMountPoint} from '../../store/store.js';
@@ -48,6 +49,7 @@ export async function runShell(
   const upTo: Plan = {...plan, graph: {...plan.graph, target: stage.index}};
   const store = openStore(root, signal);
   recoverKilled(store);
+  lockLease(store);
   const {credentials, pull, bases: baseOptions} = request;
   const images = createImageSource({store, events, pull, bases: baseOptions, directory: '/', credentials});
   const resolve = (source: Source) => images.resolve(sourceReference(source, request), plan.graph.platform, signal);

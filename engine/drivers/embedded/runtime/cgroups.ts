@@ -22,7 +22,10 @@ export function prepareCgroups(rootless: boolean): boolean {
 
 function hideUnified(rootless: boolean): void {
   try {
-    if (!rootless) return syscalls().unmount(unified, unmountFlags.detach);
+    if (!rootless) {
+      syscalls().unmount(unified, unmountFlags.detach);
+      return;
+    }
   } catch (error) {
     // Root of a user namespace, as in a container of an ordinary user.
     if (!(error instanceof BuildError)) throw error;

@@ -2,6 +2,7 @@ import {createHash} from 'node:crypto';
 import type {KeyPart} from '../plan/cache-key.js';
 import type {Plan} from '../plan/plan.js';
 import {looksSecret, planRedactor} from '../plan/secrets.js';
+import {baseConfigKey} from '../stages/base-config-key.js';
 import type {Stage, StageStep} from '../stages/graph.js';
 import type {Fact} from '../store/facts.js';
 
@@ -23,12 +24,12 @@ export function hiddenValue(value: string): string {
 
 /** What identifies what a stage starts from; for FROM another stage `before` is the key of that one's last step. */
 export function fromFacts(plan: Plan, index: number, before: string | undefined): readonly Fact[] {
-  const base = plan.graph.stages[index]?.base;
-  switch (base?.kind) {
+  const stage = plan.graph.stages[index];
+  switch (stage?.base.kind) {
     case 'image':
-      return [baseFact(base.reference, plan)];
+      return [baseFact(stage.base.reference, stage, plan)];
     case 'context':
-      return [baseFact(base.name, plan)];
+      return [baseFact(stage.base.name, stage, plan)];
     case 'stage':
       return [{kind: 'input', name: 'before', value: before ?? null}];
     default:
@@ -36,8 +37,9 @@ export function fromFacts(plan: Plan, index: number, before: string | undefined)
   }
 }
 
-function baseFact(reference: string, {bases}: Plan): Fact {
-  return {kind: 'base', name: 'image', value: {reference, layers: bases.get(reference) ?? null}};
+function baseFact(reference: string, {platform}: Stage, {bases, graph}: Plan): Fact {
+  const layers = bases.get(baseConfigKey(reference, platform, graph.platform)) ?? null;
+  return {kind: 'base', name: 'image', value: {reference, layers}};
 }
 
 /**

@@ -20,7 +20,7 @@ export interface Plan {
   readonly artifacts: readonly ArtifactSource[];
   /** Those of the file, the scopes and the context, by line; what the file's `# check=` skips is left out. */
   readonly warnings: readonly Warning[];
-  /** What identifies the base images that are known: hex digits of a digest of their layers, by reference. */
+  /** What identifies the base images that are known: hex digits of a digest of their layers, by `baseConfigKey`. */
   readonly bases: ReadonlyMap<string, string>;
   /** `# check=error=true`: any warning fails the build. */
   readonly warningsFail: boolean;

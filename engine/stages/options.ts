@@ -34,7 +34,7 @@ export interface ResolveOptions {
   readonly buildPlatform?: Platform | undefined;
   /** `--build-context` names. One that is a stage's or an image's name takes its place. */
   readonly namedContexts?: ReadonlySet<string> | undefined;
-  /** What is known about base images, by reference as the Dockerfile writes it or normalised. */
+  /** What is known about base images, by `baseConfigKey` of the reference as the Dockerfile writes it or normalised. */
   readonly baseConfigs?: ReadonlyMap<string, ImageConfig> | undefined;
   /** `--label`: put on the target's config. */
   readonly labels?: Readonly<Record<string, string>> | undefined;

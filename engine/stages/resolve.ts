@@ -4,8 +4,9 @@ import {hostPlatform, type Platform} from '../oci/platform.js';
 import {normalReference} from '../oci/reference.js';
 import {argReports} from './arg-reports.js';
 import {argWarnings, uselessOverrides} from './arg-checks.js';
+import {baseConfigKey, nameOfConfigKey} from './base-config-key.js';
 import {readGlobals, type Globals} from './globals.js';
-import type {Binding, Stage, StageBase, StageGraph} from './graph.js';
+import type {Binding, Stage, StageGraph} from './graph.js';
 import {layoutOf, targetOf, type Layout, type StageText} from './layout.js';
 import {staticReads} from './needs.js';
 import type {BuildArg, ResolveOptions} from './options.js';
@@ -24,11 +25,16 @@ interface StagePlan {
   readonly needs: readonly number[];
 }
 
-function configOf(base: StageBase, configs: ReadonlyMap<string, ImageConfig>): ImageConfig | undefined {
-  if (base.kind === 'context') return configs.get(base.name);
-  if (base.kind !== 'image') return undefined;
-  const exact = configs.get(base.reference);
-  if (exact !== undefined) return exact;
+/** What is known of the base for its platform; where that is not known, what is known of it. */
+function configOf(
+  {base, platform}: FromLine,
+  configs: ReadonlyMap<string, ImageConfig>,
+  ofBuild: Platform,
+): ImageConfig | undefined {
+  if (base.kind !== 'context' && base.kind !== 'image') return undefined;
+  const name = base.kind === 'context' ? base.name : base.reference;
+  const exact = configs.get(baseConfigKey(name, platform ?? ofBuild, ofBuild)) ?? configs.get(name);
+  if (exact !== undefined || base.kind === 'context') return exact;
   const normal = normalReference(base.reference);
   if (normal === undefined) return undefined;
   for (const [reference, config] of configs) if (normalReference(reference) === normal) return config;
@@ -51,10 +57,11 @@ function planStages(
   globals: Globals,
   table: NameTable,
   configs: ReadonlyMap<string, ImageConfig>,
+  platform: Platform,
 ): readonly StagePlan[] {
   return layout.stages.map((text): StagePlan => {
     const from = readFrom(layout, text, globals, table);
-    const config = configOf(from.base, configs);
+    const config = configOf(from, configs, platform);
     const replaced = from.base.kind === 'context' && text.name === from.base.name;
     const statements = replaced ? [] : statementsOf(layout.dockerfile, layout.stages, text, from.base, config);
     const reads = staticReads(statements, text, table);
@@ -114,9 +121,9 @@ export function resolveStages(dockerfile: Dockerfile, options: ResolveOptions = 
     dockerfile,
     stages: layout.stages,
     contexts: options.namedContexts ?? new Set(),
-    images: new Set(configs.keys()),
+    images: new Set([...configs.keys()].map(nameOfConfigKey)),
   };
-  const plans = planStages(layout, globals, table, configs);
+  const plans = planStages(layout, globals, table, configs, platform);
   const reachable =
     options.allStages === true ? new Set(plans.map(({text}) => text.index)) : reachableFrom(target.index, plans);
 

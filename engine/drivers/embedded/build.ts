@@ -1,5 +1,6 @@
 import {messageOf} from '../../base/errors.js';
 import type {Descriptor} from '../../oci/manifest.js';
+import type {Platform} from '../../oci/platform.js';
 import type {Plan} from '../../plan/plan.js';
 import type {EventSink} from '../../progress/events.js';
 import {createRegistryClient} from '../../registry/client.js';
@@ -77,7 +78,8 @@ export async function runBuild(plan: Plan, request: BuildRequest, place: BuildPl
       : createCacheImports({specs, registry, platform: plan.graph.platform, events, signal});
   const collected = request.cacheTo.length === 0 ? undefined : createCollector();
   const images = createImageSource({store, events, pull, bases: baseOptions, directory: '/', credentials});
-  const resolve = (source: Source) => images.resolve(sourceReference(source, request), plan.graph.platform, signal);
+  const resolve = (source: Source, platform: Platform) =>
+    images.resolve(sourceReference(source, request), platform, signal);
   const bases = createBaseTrees({
     store,
     rootless,
@@ -150,13 +152,29 @@ export async function runBuild(plan: Plan, request: BuildRequest, place: BuildPl
     const solved = await solve(plan, request, work, events, signal);
     const tree = await landed(solved.trees.get(plan.graph.target) ?? emptyTree);
     const [first] = stageChain(plan);
-    const from = first?.base;
-    const base = from === undefined || from.kind === 'scratch' ? undefined : (await resolve(from)).config;
+    const base = first === undefined || !isImage(first.base) ? undefined : await resolve(first.base, first.platform);
     const inline = collected !== undefined && request.cacheTo.some(({type}) => type === 'inline');
     const inlineCache = inline ? (await import('./cache/records.js')).inlineCache({store, plan, collected}) : undefined;
     const {mount: mountTree} = mounts ?? {mount: undefined};
-    const image = await finishBuild({store, made, plan, request, place, tree, base, mountTree, inlineCache, registry});
+    const image = await finishBuild({
+      store,
+      made,
+      plan,
+      request,
+      place,
+      tree,
+      base: base?.config,
+      mountTree,
+      inlineCache,
+      registry,
+    });
     return {solved, image};
+  }
+
+  /** It has a configuration; an empty image and a directory have none. */
+  function isImage(source: Source): boolean {
+    if (source.kind === 'context') return request.contexts.get(source.name)?.kind !== 'directory';
+    return source.kind === 'image';
   }
 
   async function writeCaches(): Promise<void> {

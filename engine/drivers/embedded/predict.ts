@@ -1,4 +1,5 @@
 import {createHash} from 'node:crypto';
+import type {Platform} from '../../oci/platform.js';
 import type {Plan} from '../../plan/plan.js';
 import type {EventSink} from '../../progress/events.js';
 import type {Operation, Source} from '../../stages/graph.js';
@@ -35,7 +36,8 @@ export async function predictBuild(
   };
   const {credentials, pull, bases: baseOptions} = request;
   const images = createImageSource({store, events, pull, bases: baseOptions, directory: '/', credentials});
-  const resolve = (source: Source) => images.resolve(sourceReference(source, request), plan.graph.platform, signal);
+  const resolve = (source: Source, platform: Platform) =>
+    images.resolve(sourceReference(source, request), platform, signal);
   const bases = createBaseTrees({store, rootless, mayUnpack: false, events, signal, resolve});
   const contents = createContentKeys({store, request, signal, mountTree: undefined, keepLists: true});
   const lookup = createLookup(store, bases, contents, {emit: () => undefined});
@@ -43,7 +45,7 @@ export async function predictBuild(
   const unknown = new Set<string>();
 
   const work: SolverWork = {
-    source: (source) => lookup.source(source),
+    source: (source, platform) => lookup.source(source, platform),
     async contentParts(operation, source, mount, tree) {
       try {
         return await lookup.contentParts(operation, source, mount, tree);

@@ -1,4 +1,5 @@
 import {BuildError} from '../../base/errors.js';
+import type {Platform} from '../../oci/platform.js';
 import type {Plan} from '../../plan/plan.js';
 import {adoptRoot, mountOverlay} from '../../snapshot/overlay.js';
 import type {Operation, Source} from '../../stages/graph.js';
@@ -52,7 +53,8 @@ export async function runShell(
   lockLease(store);
   const {credentials, pull, bases: baseOptions} = request;
   const images = createImageSource({store, events, pull, bases: baseOptions, directory: '/', credentials});
-  const resolve = (source: Source) => images.resolve(sourceReference(source, request), plan.graph.platform, signal);
+  const resolve = (source: Source, platform: Platform) =>
+    images.resolve(sourceReference(source, request), platform, signal);
   const bases = createBaseTrees({store, rootless, mayUnpack: true, events, signal, resolve});
   const mounts = createTreeMounts(store, rootless);
   const contents = createContentKeys({store, request, signal, mountTree: mounts.mount, keepLists: false});

@@ -10,9 +10,9 @@ export interface StepLayer {
   readonly created: string;
 }
 
-/** A stage with the layers of its steps, by step id; a step without one changed the config only. */
+/** A stage with the layers of its steps, by step id; a step without one changed the config only. FROM has one for a directory. */
 export interface BuiltStage {
-  readonly stage: Pick<Stage, 'steps' | 'config' | 'author' | 'platform'>;
+  readonly stage: Pick<Stage, 'steps' | 'config' | 'author' | 'platform' | 'fromId' | 'base'>;
   readonly layers: ReadonlyMap<string, StepLayer>;
 }
 
@@ -24,6 +24,8 @@ export interface ImageConfigOptions {
 }
 
 const comment = 'buildkit.dockerfile.v0';
+/** Of a layer that no instruction made. */
+const exporterComment = 'buildkit.exporter.image.v0';
 
 /**
  * The configuration of the image that a chain of stages makes, each on the one before (the target last), the first on
@@ -42,6 +44,13 @@ export function imageConfigOf(
   const history: HistoryEntry[] = [...(base?.history ?? [])];
   const inherited = history.length;
   for (const built of chain) {
+    const {base: from, fromId} = built.stage;
+    const directory = from.kind === 'context' ? built.layers.get(fromId) : undefined;
+    if (from.kind === 'context' && directory !== undefined) {
+      diffIds.push(directory.diffId);
+      const createdBy = `local source for ${from.name}`;
+      history.push({created: directory.created, created_by: createdBy, comment: exporterComment});
+    }
     for (const {id, createdBy} of built.stage.steps) {
       if (createdBy === undefined) continue;
       const layer = built.layers.get(id);

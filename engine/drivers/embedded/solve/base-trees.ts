@@ -1,6 +1,7 @@
 import {BuildError, messageOf} from '../../../base/errors.js';
 import type {Digest} from '../../../oci/digest.js';
 import {layerCompression} from '../../../oci/media-types.js';
+import {formatPlatform, type Platform} from '../../../oci/platform.js';
 import {layersKey} from '../../../plan/cache-key.js';
 import type {EventSink} from '../../../progress/events.js';
 import {decompress} from '../../../snapshot/decompress.js';
@@ -17,7 +18,7 @@ import {type BaseLayer, emptyTree, type Tree} from './tree.js';
 
 /** File systems that come from outside: base images and named contexts that are images. */
 export interface BaseTrees {
-  tree(source: Source): Promise<Tree>;
+  tree(source: Source, platform: Platform): Promise<Tree>;
 }
 
 export interface BaseTreeParts {
@@ -27,24 +28,24 @@ export interface BaseTreeParts {
   readonly mayUnpack: boolean;
   readonly events: EventSink;
   readonly signal: AbortSignal;
-  /** The image behind a source. */
-  resolve(source: Source): Promise<ResolvedImage>;
+  /** The image behind a source, for a platform. */
+  resolve(source: Source, platform: Platform): Promise<ResolvedImage>;
 }
 
 export function createBaseTrees(parts: BaseTreeParts): BaseTrees {
   const known = new Map<string, Promise<Tree>>();
   return {
-    tree(source) {
-      const id = sourceId(source);
-      const found = known.get(id) ?? make(source);
+    tree(source, platform) {
+      const id = `${sourceId(source)} ${formatPlatform(platform)}`;
+      const found = known.get(id) ?? make(source, platform);
       known.set(id, found);
       return found;
     },
   };
 
-  async function make(source: Source): Promise<Tree> {
+  async function make(source: Source, platform: Platform): Promise<Tree> {
     if (source.kind === 'scratch') return emptyTree;
-    const image = await parts.resolve(source);
+    const image = await parts.resolve(source, platform);
     let unpacked: Promise<readonly string[]> | undefined;
     return {
       key: layersKey(image.layers.map(({diffId}) => diffId)),

@@ -1,6 +1,5 @@
 import {createHash} from 'node:crypto';
 import type {EventSink} from '../../../progress/events.js';
-import type {Source} from '../../../stages/graph.js';
 import {claimStep, readRecord} from '../../../store/records.js';
 import {layerParts} from '../../../store/snapshots.js';
 import type {Store} from '../../../store/store.js';
@@ -49,7 +48,7 @@ export function createLookup(store: Store, bases: BaseTrees, contents: ContentKe
     bases,
     find,
     known,
-    source: (source: Source) => bases.tree(source),
+    source: (source, platform) => bases.tree(source, platform),
     contentParts: (...what) => contents.of(...what),
     result(job) {
       const found = find(job) ?? known(job, () => Promise.reject(new NotCached(job.step.name)));

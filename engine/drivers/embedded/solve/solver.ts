@@ -1,4 +1,5 @@
 import {BuildError, type SourceRange} from '../../../base/errors.js';
+import type {Platform} from '../../../oci/platform.js';
 import type {EventSink} from '../../../progress/events.js';
 import {cacheKey, type KeyPart} from '../../../plan/cache-key.js';
 import type {Plan} from '../../../plan/plan.js';
@@ -49,8 +50,8 @@ export interface StepJob {
 
 /** What the solver needs done; how is not its business. */
 export interface SolverWork {
-  /** A base image or a named context as a tree. */
-  source(source: Source): Promise<Tree>;
+  /** A base image or a named context as a tree: what it has for `platform`. */
+  source(source: Source, platform: Platform): Promise<Tree>;
   /** What COPY and ADD read, and a bind mount of a directory, as parts of the key. */
   contentParts(
     operation: Operation,
@@ -121,10 +122,11 @@ export async function solve(
     tree.catch((error: unknown) => stop.abort(error));
     return tree;
   };
-  const sourceTree = (source: Source): Promise<Tree> | undefined => {
+  /** COPY --from and mounts read images for the platform of the build, FROM for that of its stage. */
+  const sourceTree = (source: Source, platform: Platform = graph.platform): Promise<Tree> | undefined => {
     if (source.kind === 'main-context' || isDirectory(source)) return undefined;
     if (source.kind === 'scratch') return Promise.resolve(emptyTree);
-    return source.kind === 'stage' ? stageTree(source.index) : work.source(source);
+    return source.kind === 'stage' ? stageTree(source.index) : work.source(source, platform);
   };
 
   const isDirectory = (source: Source): boolean =>
@@ -146,7 +148,9 @@ export async function solve(
     for (const index of stage.needs) void stageTree(index);
     const from = {start: stage.line, end: stage.line};
     const based = await at(from, () =>
-      isDirectory(stage.base) ? solveStep(stage, directoryStep(stage), emptyTree) : sourceTree(stage.base),
+      isDirectory(stage.base)
+        ? solveStep(stage, directoryStep(stage), emptyTree)
+        : sourceTree(stage.base, stage.platform),
     );
     let tree: Tree = based ?? emptyTree;
     if (stage.fromName !== undefined && !isDirectory(stage.base))

@@ -1,4 +1,5 @@
 import {lstatSync, readdirSync, readlinkSync, type Stats} from 'node:fs';
+import {hasErrno} from '../base/errors.js';
 import {syscalls} from '../base/syscalls.js';
 import {resolveInRoot, type RootedTree} from './in-root.js';
 import {byteString, bytesOf} from './tar-entry.js';
@@ -22,12 +23,12 @@ export function isOpaque(real: string, prefix: OverlayPrefix): boolean {
   return syscalls().getXattr(bytesOf(real), `${prefix}opaque`)?.toString() === 'y';
 }
 
-/** Undefined where there is nothing, or where a part of the path is no directory. */
+/** Undefined where there is nothing, where a part of the path is no directory, or longer than a name can be. */
 export function lstatOf(real: string): Stats | undefined {
   try {
     return lstatSync(bytesOf(real), {throwIfNoEntry: false});
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOTDIR') return undefined;
+    if (hasErrno(error, 'ENOTDIR', 'ENAMETOOLONG')) return undefined;
     throw error;
   }
 }

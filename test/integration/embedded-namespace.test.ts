@@ -1,6 +1,6 @@
 import {execFile, spawn, type ChildProcess} from 'node:child_process';
-import {chmodSync, existsSync, mkdtempSync, readFileSync, rmSync} from 'node:fs';
-import {userInfo, tmpdir} from 'node:os';
+import {chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
+import {constants, userInfo, tmpdir} from 'node:os';
 import {dirname, join} from 'node:path';
 import {createInterface} from 'node:readline';
 import {setTimeout as sleep} from 'node:timers/promises';
@@ -164,4 +164,19 @@ test.serial('an abort while the namespaces are made leaves nothing', async (t) =
     );
     await gone(t, text);
   }
+});
+
+test.serial('a process that aborts, as for want of memory, ends with the number of its signal', async (t) => {
+  if (!available(t, missingForRoot === undefined, missingForRoot ?? '')) return;
+  const directory = mkdtempSync(join(tmpdir(), 'aborts-'));
+  t.teardown(() => rmSync(directory, {recursive: true, force: true}));
+  const script = join(directory, 'abort.mjs');
+  const entered = new URL('../../engine/drivers/embedded/enter-namespace.js', import.meta.url).href;
+  const lines = [`import {namespaceReady} from '${entered}';`, 'namespaceReady();', 'setTimeout(process.abort, 50);'];
+  writeFileSync(script, lines.join('\n'));
+  const started = await enterNamespace(script, {root: true, signal: new AbortController().signal});
+  const {SIGABRT, SIGILL, SIGTRAP, SIGSEGV} = constants.signals;
+  const status = await started.ended;
+  // The first process of a namespace ends by what the C library does when its own signal is ignored.
+  t.true([SIGABRT, SIGILL, SIGTRAP, SIGSEGV].includes((status - 128)), String(status));
 });

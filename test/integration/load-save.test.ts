@@ -1,4 +1,4 @@
-import {execFile} from 'node:child_process';
+import {execFile, execFileSync, spawn} from 'node:child_process';
 import {createHash} from 'node:crypto';
 import {existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
@@ -151,4 +151,16 @@ test('load gives up at once on what is no archive and has no end', async (t) => 
     t.is(run.status, 1, run.stderr);
     t.regex(run.stderr, /cannot be loaded: not a valid tar archive/);
   }
+});
+
+test('load reads a named pipe once, so that its writer is not cut off', async (t) => {
+  const {cli, root} = workshop(t, undefined, {});
+  const bytes = saved('layer');
+  const pipe = join(root, 'pipe');
+  writeFileSync(join(root, 'image.tar'), bytes);
+  execFileSync('mkfifo', [pipe]);
+  const writer = spawn('cp', ['image.tar', 'pipe'], {cwd: root, stdio: 'ignore'});
+  t.teardown(() => writer.kill());
+  const run = await cli(['load', '-i', 'pipe']);
+  t.is(run.status, 0, run.stderr);
 });

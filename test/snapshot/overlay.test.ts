@@ -148,6 +148,7 @@ asRoot('a path is resolved inside the tree, whatever its links say', (t) => {
   t.is(at('/absolute/file'), 'dir/file there');
   t.is(at('up/../dir/sub/..'), 'dir there');
   t.is(at('absolute', false), 'absolute there');
+  t.is(at(`dir/${'x'.repeat(300)}`), `dir/${'x'.repeat(300)} absent`);
   t.is(at('absolute/', false), 'absolute there');
   t.is(at('passwd'), 'etc/passwd absent');
   t.is(at('../../../etc/passwd'), 'etc/passwd absent');

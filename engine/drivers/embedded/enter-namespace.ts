@@ -1,5 +1,6 @@
 import {type ChildProcess, execFile, type Serializable, spawn, type StdioOptions} from 'node:child_process';
 import {once} from 'node:events';
+import {constants} from 'node:os';
 import {promisify} from 'node:util';
 import {adoptAuthorities, environmentWithout} from '../../base/authorities.js';
 import {BuildError, hasErrno, messageOf} from '../../base/errors.js';
@@ -66,7 +67,7 @@ export async function enterNamespace(script: string, options: NamespaceOptions):
   };
   child.on('error', resolveEnd);
   child.on('exit', (code, name) => {
-    exit = code ?? 128 + (name === 'SIGKILL' ? 9 : 15);
+    exit = code ?? 128 + constants.signals[name ?? 'SIGTERM'];
     // Refused by the kernel, unshare leaves the process that was to map the ids, which waits for ever and holds the pipes.
     if (!isReady) killGroup();
     settle();
@@ -84,8 +85,7 @@ export async function enterNamespace(script: string, options: NamespaceOptions):
     stop();
     await ended;
   };
-  const onAbort = stop;
-  options.signal.addEventListener('abort', onAbort, {once: true});
+  options.signal.addEventListener('abort', stop, {once: true});
   try {
     const outcome = await Promise.race([ready(child), ended]);
     options.signal.throwIfAborted();
@@ -105,7 +105,7 @@ export async function enterNamespace(script: string, options: NamespaceOptions):
     await kill();
     throw error;
   } finally {
-    options.signal.removeEventListener('abort', onAbort);
+    options.signal.removeEventListener('abort', stop);
   }
 }
 

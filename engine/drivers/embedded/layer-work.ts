@@ -50,6 +50,8 @@ export function createLayerWork(store: Store, signal: AbortSignal): LayerWork {
       });
     });
     made.on('error', (error: unknown) => {
+      // The next layer gets another one: this one answers no more.
+      worker = undefined;
       for (const id of [...waiting.keys()]) {
         settle(id, ({reject}) => reject(new BuildError('IO', 'the thread that makes layers ended', {cause: error})));
       }

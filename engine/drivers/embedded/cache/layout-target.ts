@@ -17,9 +17,10 @@ export async function writeCacheLayout(
   descriptor: Descriptor,
   signal: AbortSignal,
 ): Promise<void> {
-  await writeLayout(path, blobs, layoutEntries(descriptor, [{name: tag, tag}]), signal);
   const now = new Date();
+  // First: another build removes what is old and has no name.
   for (const {name} of blobs) await utimes(join(path, name), now, now).catch(() => undefined);
+  await writeLayout(path, blobs, layoutEntries(descriptor, [{name: tag, tag}]), signal);
   await removeUnnamed(path, now.getTime());
 }
 

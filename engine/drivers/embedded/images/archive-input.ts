@@ -1,5 +1,5 @@
 import {createReadStream} from 'node:fs';
-import {open} from 'node:fs/promises';
+import {open, stat} from 'node:fs/promises';
 import {BuildError} from '../../../base/errors.js';
 import type {Compression} from '../../../oci/media-types.js';
 import {decompress} from '../../../snapshot/decompress.js';
@@ -39,11 +39,11 @@ async function opened<T>(path: string, signal: AbortSignal, action: (archive: Ar
   }
 }
 
-/** A tar in a regular file, which needs no copy. */
+/** A tar in a regular file, which needs no copy. A pipe is not opened: its writer would see it closed. */
 async function isPlain(path: string): Promise<boolean> {
+  if (!(await stat(path)).isFile()) return false;
   const handle = await open(path, 'r');
   try {
-    if (!(await handle.stat()).isFile()) return false;
     const start = Buffer.alloc(4);
     await handle.read(start, 0, start.length, 0);
     return compressionOf(start) === 'none';

@@ -20,10 +20,10 @@ import type {ResolvedImage} from './image-source.js';
 
 /** `PATH[:TAG][@DIGEST]`, as after `oci-layout://`. Throws DIGEST_INVALID. */
 export function parseLayoutPath(text: string): {readonly path: string; readonly selector: LayoutSelector} {
-  const at = text.lastIndexOf('@');
+  // What is before the last slash belongs to the path.
+  const at = text.indexOf('@', text.lastIndexOf('/') + 1);
   const digest = at === -1 ? undefined : parseDigest(text.slice(at + 1));
   const rest = at === -1 ? text : text.slice(0, at);
-  // A colon before the last slash belongs to the path.
   const colon = rest.indexOf(':', rest.lastIndexOf('/') + 1);
   const tag = colon === -1 ? undefined : rest.slice(colon + 1);
   return {

@@ -12,12 +12,13 @@ import {
   renameSync,
   rmSync,
   symlinkSync,
-  utimesSync,
 } from 'node:fs';
 import {setImmediate} from 'node:timers/promises';
 import {quote} from '../../../base/errors.js';
 import {makeDirectories} from '../../../base/make-directories.js';
 import {syscalls} from '../../../base/syscalls.js';
+import {timestampOf} from '../../../snapshot/metadata.js';
+import {copyXattrs} from '../files/file-copy.js';
 import {writeFailure} from './destination.js';
 
 export interface LocalOptions {
@@ -37,8 +38,9 @@ interface Copying extends LocalOptions {
 const slash = Buffer.from('/');
 
 /**
- * Copies the tree `from` into the directory `to`, over what is there: modes, times, symlinks and hard links kept. A symlink
- * in `to` is replaced, never followed; each file is written beside its place and renamed. Sockets are left out.
+ * Copies the tree `from` into the directory `to`, over what is there: modes, times, extended attributes, symlinks and hard links
+ * are kept. A symlink in `to` is replaced, never followed; each file is written beside its place and renamed. Sockets are left
+ * out.
  */
 export async function copyTree(from: string, to: string, options: LocalOptions, signal: AbortSignal): Promise<void> {
   const copying: Copying = {...options, links: new Map(), signal, count: 0};
@@ -65,7 +67,7 @@ async function copyChildren(from: Buffer, to: Buffer, copying: Copying): Promise
         mkdirSync(target, 0o700);
       }
       await copyChildren(source, target, copying);
-      setAttributes(target, stats, copying);
+      setAttributes(source, target, stats, copying);
     } else {
       copyOther(source, target, stats, copying);
     }
@@ -84,7 +86,7 @@ function copyOther(source: Buffer, target: Buffer, stats: BigIntStats, copying: 
     else if (device) makeDevice(beside, stats);
     else if (stats.isSymbolicLink()) symlinkSync(readlinkSync(source, {encoding: 'buffer'}), beside);
     else copyFileSync(source, beside, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
-    if (first === undefined) setAttributes(beside, stats, copying);
+    if (first === undefined) setAttributes(source, beside, stats, copying);
     if (lstatSync(target, {throwIfNoEntry: false})?.isDirectory() === true) {
       throw Object.assign(new Error(`a directory is in the place of the file ${quote(target.toString())}`), {
         code: 'EISDIR',
@@ -107,12 +109,11 @@ function makeDevice(path: Buffer, {mode, rdev}: BigIntStats): void {
   syscalls().makeNode(path, Number(mode), major, minor);
 }
 
-function setAttributes(path: Buffer, stats: BigIntStats, {root, epoch}: LocalOptions): void {
+function setAttributes(source: Buffer, path: Buffer, stats: BigIntStats, {root, epoch}: LocalOptions): void {
   if (root) lchownSync(path, Number(stats.uid), Number(stats.gid));
-  if (stats.isSymbolicLink()) return;
-  // Without the owner, setuid and setgid would be the caller's own.
-  chmodSync(path, Number(stats.mode) & (root ? 0o7777 : 0o777));
-  const seconds = Number(stats.mtimeNs) / 1e9;
-  const time = epoch !== undefined && seconds > epoch ? epoch : seconds;
-  utimesSync(path, time, time);
+  // Without the owner, setuid, setgid and capabilities would be the caller's own.
+  if (!stats.isSymbolicLink()) chmodSync(path, Number(stats.mode) & (root ? 0o7777 : 0o777));
+  if (root) copyXattrs(source, path);
+  const time = timestampOf(stats.mtimeNs);
+  syscalls().setTimes(path, epoch !== undefined && time.seconds >= epoch ? {seconds: epoch, nanoseconds: 0} : time);
 }

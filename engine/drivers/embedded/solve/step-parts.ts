@@ -43,6 +43,9 @@ export async function partsOf(
       add(setting('USER', config.User ?? ''), setting('WORKDIR', config.WorkingDir ?? '/'));
       add(setting('network', networkOf(operation, request)), setting('security', operation.security));
       add(setting('hosts', [...request.extraHosts]));
+      // Only where they are given: they are in no key of a build without them.
+      if (request.ulimits.length > 0) add(setting('ulimits', [...request.ulimits]));
+      if (request.shmSize !== undefined) add(setting('shm-size', request.shmSize));
       for (const [index, mount] of operation.mounts.entries()) {
         const {from, ...rest} = mount;
         add({

@@ -40,8 +40,8 @@ export function createTreeMounts(store: Store, rootless: boolean): TreeMounts {
     // One directory is the tree itself, but for what an overlay marks: a bottom layer has nothing to delete.
     if (directories.length === 1) return directories[0] ?? '';
     const target = newMountPoint(store);
-    mountOverlay({target, lowers: directories, userXattrs: rootless});
     targets.push(target);
+    mountOverlay({target, lowers: directories, userXattrs: rootless});
     return target;
   }
 

@@ -1,5 +1,5 @@
 import {execFileSync} from 'node:child_process';
-import {existsSync, mkdirSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
+import {cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {gunzipSync} from 'node:zlib';
 import test, {type ExecutionContext} from 'ava';
@@ -128,6 +128,8 @@ test('an OCI layout and archives, as skopeo writes them, have the same layers', 
   const {source} = sourceIn(t, root);
   t.deepEqual(await layersOf(source, 'oci-layout://layout:v1'), image.layers);
   t.deepEqual(await layersOf(source, `oci-layout://${root}/layout`), image.layers);
+  cpSync(join(root, 'layout'), join(root, 'team@host:1/layout'), {recursive: true});
+  t.deepEqual(await layersOf(source, `oci-layout://${root}/team@host:1/layout`), image.layers);
   t.deepEqual(await layersOf(source, 'docker-archive://oci.tar'), image.layers);
   const plain = image.layers.map((layer) => gunzipSync(layer));
   t.deepEqual(await layersOf(source, 'docker-archive://docker.tar'), plain);

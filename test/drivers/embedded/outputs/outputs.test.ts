@@ -8,7 +8,6 @@ import {
   readFileSync,
   readlinkSync,
   symlinkSync,
-  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import {join} from 'node:path';
@@ -16,6 +15,7 @@ import {Readable} from 'node:stream';
 import {gunzipSync, gzipSync} from 'node:zlib';
 import test, {type ExecutionContext} from 'ava';
 import {describeImage, type DescribedImage} from '../../../../engine/drivers/embedded/outputs/finished-image.js';
+import {syscalls} from '../../../../engine/base/syscalls.js';
 import {copyTree} from '../../../../engine/drivers/embedded/outputs/local-directory.js';
 import {type OutputPlace, writeOutputs} from '../../../../engine/drivers/embedded/outputs/write-output.js';
 import type {Output} from '../../../../engine/drivers/driver.js';
@@ -244,7 +244,9 @@ test('the file system is written as a tar and into a directory', async (t) => {
   writeFileSync(join(target, 'etc/conf'), 'old');
   writeFileSync(join(target, 'mine'), 'kept');
   symlinkSync(outside, join(target, 'bin'));
-  utimesSync(join(first, 'etc/conf'), 1_500_000_000, 1_500_000_000);
+  const exact = {seconds: 1_500_000_000, nanoseconds: 123_456_789};
+  for (const name of ['etc/conf', 'etc/link']) syscalls().setTimes(join(first, name), exact);
+  syscalls().setXattr(join(first, 'etc/conf'), 'user.kept', Buffer.from('yes'));
   let asked = 0;
   const rootDirectory = () => {
     asked++;
@@ -259,7 +261,10 @@ test('the file system is written as a tar and into a directory', async (t) => {
   t.is(readlinkSync(join(target, 'etc/link')), '../bin/tool');
   t.is(lstatSync(join(target, 'etc/hard')).ino, lstatSync(join(target, 'etc/conf')).ino);
   t.is(lstatSync(join(target, 'empty')).mode & 0o7777, process.getuid?.() === 0 ? 0o1777 : 0o777);
-  t.is(lstatSync(join(target, 'etc/conf')).mtimeMs, 1_500_000_000_000);
+  for (const name of ['etc/conf', 'etc/link'])
+    t.is(lstatSync(join(target, name), {bigint: true}).mtimeNs, 1_500_000_000_123_456_789n, name);
+  const kept = syscalls().getXattr(join(target, 'etc/conf'), 'user.kept')?.toString();
+  t.is(kept, process.getuid?.() === 0 ? 'yes' : undefined);
   t.is(lstatSync(join(target, 'etc/link')).isSymbolicLink(), true);
   t.is(lstatSync(join(target, 'ü/名')).mtimeMs, 1_600_000_000_000, 'not after SOURCE_DATE_EPOCH');
   const names = execFileSync('tar', ['-tf', join(root, 'fs.tar')], {encoding: 'utf8', env: {LC_ALL: 'C.UTF-8'}});

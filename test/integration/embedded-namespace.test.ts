@@ -178,5 +178,5 @@ test.serial('a process that aborts, as for want of memory, ends with the number 
   const {SIGABRT, SIGILL, SIGTRAP, SIGSEGV} = constants.signals;
   const status = await started.ended;
   // The first process of a namespace ends by what the C library does when its own signal is ignored.
-  t.true([SIGABRT, SIGILL, SIGTRAP, SIGSEGV].includes((status - 128)), String(status));
+  t.true([SIGABRT, SIGILL, SIGTRAP, SIGSEGV].includes(status - 128), String(status));
 });

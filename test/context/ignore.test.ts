@@ -2,7 +2,7 @@ import test from 'ava';
 import fc from 'fast-check';
 import {BuildError} from '../../engine/base/errors.js';
 import {formatError} from '../../engine/base/format-error.js';
-import {parseIgnore} from '../../engine/context/ignore/ignore.js';
+import {parseIgnore, rulesOfPatterns} from '../../engine/context/ignore/ignore.js';
 import {packageIgnores} from '../../engine/context/ignore/package-matcher.js';
 
 /** Ignore file, paths it ignores, paths it does not. */
@@ -198,4 +198,13 @@ test('any text is a set of rules or an error with its line', (t) => {
     },
   );
   t.notThrows(() => fc.assert(check, {numRuns: 5000}));
+});
+
+test('# begins no comment in patterns that are handed on', (t) => {
+  const {patterns} = parseIgnore('/#a/b\n# a comment\nc');
+  const rules = rulesOfPatterns(patterns);
+  t.deepEqual(patterns, ['#a/b', 'c']);
+  t.true(rules.ignores('#a/b'));
+  t.true(rules.ignores('c'));
+  t.false(rules.ignores('#a'));
 });

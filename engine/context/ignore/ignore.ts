@@ -59,6 +59,17 @@ export function parseIgnore(text: string, file = '.dockerignore'): IgnoreRules {
   return rulesOf(compiled);
 }
 
+/**
+ * Rules of patterns that stand for themselves, as builders hand them on: `#` begins no comment. Throws BuildError
+ * IGNORE_PATTERN.
+ */
+export function rulesOfPatterns(patterns: readonly string[]): IgnoreRules {
+  return withRules(
+    rulesOf([]),
+    patterns.map(trimSpace).filter((pattern) => pattern !== ''),
+  );
+}
+
 /** The rules followed by others that no file holds, as `!Dockerfile`. */
 export function withRules(rules: IgnoreRules, patterns: readonly string[]): IgnoreRules {
   const added = patterns.map((pattern) => compileRule(pattern, 0, {file: '', source: '', line: pattern}));

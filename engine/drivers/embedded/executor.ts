@@ -1,6 +1,6 @@
 import {syscalls} from '../../base/syscalls.js';
 import {directoryContext} from '../../context/directory-context.js';
-import {parseIgnore} from '../../context/ignore/ignore.js';
+import {rulesOfPatterns} from '../../context/ignore/ignore.js';
 import type {BuildEventBody} from '../../progress/events.js';
 import type {RegistryCredentials} from '../../registry/credentials.js';
 import type {BuildRequest, NamedContext} from '../driver.js';
@@ -143,7 +143,7 @@ function prepare(rootless: boolean): void {
 }
 
 function contextOf({name, root, ignorePatterns, ignoreFile}: WireContext) {
-  return directoryContext({name, root, ignoreFile, rules: parseIgnore(ignorePatterns.join('\n'), ignoreFile)});
+  return directoryContext({name, root, ignoreFile, rules: rulesOfPatterns(ignorePatterns)});
 }
 
 namespaceReady();

@@ -1,6 +1,6 @@
 import {lstatSync, readdirSync, readlinkSync} from 'node:fs';
 import {posix} from 'node:path';
-import {parseIgnore} from '../../../context/ignore/ignore.js';
+import {rulesOfPatterns} from '../../../context/ignore/ignore.js';
 
 const mostLinks = 10_000;
 
@@ -38,7 +38,7 @@ function targetsOf(root: string, path: string): readonly string[] {
   const name = posix.basename(path);
   if (!/[*?[\\]/.test(name)) return linkOf(root, path);
   const directory = posix.dirname(path);
-  const rule = parseIgnore(name);
+  const rule = rulesOfPatterns([name]);
   return namesIn(`${root}/${directory}`)
     .filter((candidate) => rule.ignores(candidate))
     .flatMap((candidate) => linkOf(root, posix.join(directory, candidate)));

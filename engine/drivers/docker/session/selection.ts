@@ -1,5 +1,5 @@
 import type {ContextEntry} from '../../../context/context.js';
-import {type IgnoreRules, type MatchState, parseIgnore} from '../../../context/ignore/ignore.js';
+import {type IgnoreRules, type MatchState, rulesOfPatterns} from '../../../context/ignore/ignore.js';
 import {followLinks} from './follow-links.js';
 
 /** What part of a tree the daemon wants, as its frontend says it in the headers of a transfer. */
@@ -75,5 +75,5 @@ function includeRules(selection: Selection, root: string | undefined): IgnoreRul
 }
 
 function rules(patterns: readonly string[]): IgnoreRules | undefined {
-  return patterns.length === 0 ? undefined : parseIgnore(patterns.join('\n'));
+  return patterns.length === 0 ? undefined : rulesOfPatterns(patterns);
 }

@@ -3,7 +3,7 @@ import {BuildError, hasErrno} from '../../../base/errors.js';
 import {nearest} from '../../../base/nearest.js';
 import type {BuildContext} from '../../../context/context.js';
 import {isBatched} from '../../../context/directory-context.js';
-import {parseIgnore, type IgnoreRules, type MatchState} from '../../../context/ignore/ignore.js';
+import {rulesOfPatterns, type IgnoreRules, type MatchState} from '../../../context/ignore/ignore.js';
 import {realRoot} from '../../../context/open-in-place.js';
 import {unreadable} from '../../../context/unreadable.js';
 import {byteString, decodePath, join, nameOf, parentOf, shown, systemPath} from './byte-path.js';
@@ -53,7 +53,7 @@ const rootBytes = (root: string): string => byteString(root === '/' ? '' : root.
 /** A build context behind its ignore rules: what they leave out is not there. */
 function contextTree(context: BuildContext): SourceTree {
   const root = realRoot(context.root);
-  const rules: IgnoreRules = isBatched(context) ? context.rules : parseIgnore(context.ignorePatterns.join('\n'));
+  const rules: IgnoreRules = isBatched(context) ? context.rules : rulesOfPatterns(context.ignorePatterns);
   const tree = {
     root,
     owners: 'root' as const,

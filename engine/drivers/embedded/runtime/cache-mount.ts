@@ -68,13 +68,13 @@ async function populate(place: string, mount: CacheMount, descriptor: number, si
   if (existsSync(data)) return;
   const made = join(place, `new.${process.pid}.${descriptor}`);
   rmSync(made, {recursive: true, force: true});
-  mkdirSync(made, {mode: 0o755});
   try {
     if (mount.initial === undefined) {
+      mkdirSync(made, {mode: 0o755});
       chmodSync(made, mount.mode ?? 0o755);
       chownSync(made, mount.uid ?? 0, mount.gid ?? 0);
     } else {
-      await copyTree(hostPathInRoot(mount.initial.root, mount.initial.path), made, signal);
+      await copySource(hostPathInRoot(mount.initial.root, mount.initial.path), made, signal);
     }
     signal.throwIfAborted();
     // Not over an empty directory that another has made meanwhile, and uses.
@@ -85,8 +85,8 @@ async function populate(place: string, mount: CacheMount, descriptor: number, si
   }
 }
 
-async function copyTree(from: string, to: string, signal: AbortSignal): Promise<void> {
-  const child = spawn('cp', ['-a', '--reflink=auto', '--', `${from}/.`, to], {
+async function copySource(from: string, to: string, signal: AbortSignal): Promise<void> {
+  const child = spawn('cp', ['-a', '-T', '--reflink=auto', '--', from, to], {
     stdio: ['ignore', 'ignore', 'pipe'],
   });
   const stop = () => child.kill('SIGKILL');
@@ -104,7 +104,7 @@ async function copyTree(from: string, to: string, signal: AbortSignal): Promise<
     'STEP_FAILED',
     `the cache mount's source cannot be copied: ${said.trim().split('\n')[0] ?? ''}`,
     {
-      remedy: 'The source of a cache mount is a directory of the stage or context that `from` names.',
+      remedy: 'The source of a cache mount is a path in the stage or context that `from` names.',
     },
   );
 }

@@ -29,7 +29,9 @@ async function resolveMount(
   tools: PerformTools,
   signal: AbortSignal,
 ): Promise<StepMount | undefined> {
-  const {type, mode, uid, gid} = mount;
+  const {type, uid, gid} = mount;
+  // BuildKit gives permissions only.
+  const mode = mount.mode === undefined ? undefined : mount.mode & 0o777;
   const target = mount.target ?? '';
   switch (type) {
     case 'bind':

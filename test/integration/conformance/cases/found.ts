@@ -31,4 +31,16 @@ export const foundCases: readonly ConformanceCase[] = [
     'a cache that begins with a directory keeps its owner and mode',
     `${seeded}RUN --mount=type=cache,id=f2,target=/m,from=s,source=/c,uid=7,mode=0700 ${looks}`,
   ),
+  one(
+    'a cache that begins with a file is one',
+    `FROM conformance-base AS s\n${base}RUN --mount=type=cache,id=f3,target=/m,from=s,source=/srv/link/a echo m >> /m && cat /m > /out\n`,
+  ),
+  one(
+    'the mode of a cache or a secret has permissions only',
+    `${base}RUN --mount=type=cache,id=f4,target=/m,mode=02750 --mount=type=secret,id=s,mode=04755 stat -c %a /m /run/secrets/s > /out\n`,
+    {flags: ['--secret', 'id=s,env=CASE_SECRET']},
+  ),
+  one('a pattern of the ignore file that begins with # behind a slash', 'FROM scratch\nCOPY . /\n', {
+    context: {'#a/b': 'b\n', '#a/c': 'c\n', '.dockerignore': '/#a/b\n# a comment\n'},
+  }),
 ];

@@ -34,7 +34,7 @@ export function mount(scene: Scene): Mount {
   const stages = scene.sources.filter((name) => bold || !/^\d/.test(name));
   const option = (sides: number, text: () => string): string => (dice.oneIn(sides) ? text() : '');
   const owner = (): string =>
-    option(3, () => dice.pick([',mode=0700', ',uid=7,gid=8', ',mode=01777', ',uid=1000', ',gid=50', ',mode=640']));
+    option(3, () => dice.pick([',mode=0700', ',uid=7,gid=8', ',mode=01755', ',uid=1000', ',gid=50', ',mode=640']));
   return dice.weighed<Mount>([
     [
       5,

@@ -116,9 +116,16 @@ export class BuildError extends Error {
     return this.details.range;
   }
 
-  /** The same error with the details that were not known where it was thrown; what is already there stays. */
+  /**
+   * The same error with the details that were not known where it was thrown; what is already there stays. Lines of another file
+   * than its own are left out.
+   */
   with(details: ErrorDetails): BuildError {
-    const merged = new BuildError(this.code, this.message, {...details, ...this.details});
+    const {file = details.file} = this.details;
+    const {remedy, cause} = details;
+    const elsewhere = {...(remedy !== undefined && {remedy}), ...(cause !== undefined && {cause})};
+    const given = file === details.file ? details : elsewhere;
+    const merged = new BuildError(this.code, this.message, {...given, ...this.details});
     if (this.stack !== undefined) merged.stack = this.stack;
     return merged;
   }

@@ -1,5 +1,5 @@
 import {basename} from 'node:path';
-import {BuildError, messageOf} from '../base/errors.js';
+import {BuildError, hasErrno, messageOf} from '../base/errors.js';
 import {createRedactor, type Redactor} from '../base/redact.js';
 import {writeBeside} from '../base/write-beside.js';
 import type {Driver, Output} from '../drivers/driver.js';
@@ -235,10 +235,21 @@ function withShell(error: unknown, driver: Driver | undefined): unknown {
   });
 }
 
-async function writeFiles(flags: BuildFlags, result: Awaited<ReturnType<typeof runJob>>): Promise<void> {
-  const {built, artifacts} = result;
-  if (flags.iidfile !== undefined) await writeBeside(flags.iidfile, built.configDigest ?? built.manifestDigest ?? '');
-  if (flags.metadataFile !== undefined) {
-    await writeBeside(flags.metadataFile, `${JSON.stringify(metadataOf(built, artifacts), null, 2)}\n`);
+async function writeFiles({iidfile, metadataFile}: BuildFlags, {built, artifacts}: JobResult): Promise<void> {
+  const id = built.configDigest ?? built.manifestDigest ?? '';
+  if (iidfile !== undefined) await written('--iidfile', iidfile, id);
+  if (metadataFile === undefined) return;
+  await written('--metadata-file', metadataFile, `${JSON.stringify(metadataOf(built, artifacts), null, 2)}\n`);
+}
+
+async function written(flag: string, path: string, text: string): Promise<void> {
+  try {
+    await writeBeside(path, text);
+  } catch (error) {
+    const code = hasErrno(error, 'ENOSPC', 'EDQUOT') ? 'NO_SPACE' : 'IO';
+    throw new BuildError(code, `cannot write ${flag} ${path}: ${messageOf(error)}`, {
+      cause: error,
+      remedy: 'The image is built; name a file that can be written, and run the same build again.',
+    });
   }
 }

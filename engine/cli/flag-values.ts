@@ -194,6 +194,14 @@ export function parseLabel(text: string): [string, string] {
   return [key, value ?? ''];
 }
 
+/** `--ulimit NAME=SOFT[:HARD]`; which names there are is for the driver to say. */
+export function parseUlimit(text: string): string {
+  if (/^[a-z]+=-?\d+(?::-?\d+)?$/.test(text)) return text;
+  throw new BuildError('USAGE', `--ulimit wants NAME=SOFT[:HARD], not ${quote(text)}`, {
+    remedy: 'For example --ulimit nofile=1024:4096.',
+  });
+}
+
 /** `--add-host NAME:IP` or `NAME=IP`. */
 export function parseHost(text: string): string {
   const match = /^([^:=]+)[:=](.+)$/.exec(text);

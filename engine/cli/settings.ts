@@ -19,7 +19,9 @@ import {
   parseSecret,
   parseSize,
   parseSsh,
+  parseUlimit,
 } from './flag-values.js';
+import {parseReference} from '../oci/reference.js';
 import {labelsOf, networkOf, secretsOf, sshOf} from './compose-values.js';
 import {revisionLabels} from './revision-labels.js';
 import type {Terminal} from './terminal.js';
@@ -48,7 +50,7 @@ export async function jobSettings(
     buildArgs: await buildArgs(flags, compose, terminal, signal),
     envOverrides: (flags.env ?? []).map(parseEnvOverride),
     contexts: new Map([...composeContexts(compose), ...contexts]),
-    tags: [...new Set([...composeTags(compose), ...(flags.tag ?? [])])],
+    tags: tagsOf(compose, flags.tag ?? []),
     labels: {
       ...(await revisionLabels(path, terminal, signal)),
       ...labelsOf(compose),
@@ -65,7 +67,7 @@ export async function jobSettings(
     pull: flags.pull ?? compose?.pull ?? false,
     outputs: outputsOf(flags, directory),
     shmSize: flags.shmSize === undefined ? compose?.shmSize : parseSize(flags.shmSize, '--shm-size'),
-    ulimits: [...(compose?.ulimits ?? []), ...(flags.ulimit ?? [])],
+    ulimits: [...(compose?.ulimits ?? []), ...(flags.ulimit ?? []).map(parseUlimit)],
     jobs: flags.jobs === undefined ? undefined : parseCount(flags.jobs, '--jobs'),
     stepTimeout: flags.stepTimeout === undefined ? undefined : parseDuration(flags.stepTimeout, '--step-timeout'),
     artifacts: flags.artifact ?? [],
@@ -158,6 +160,13 @@ async function buildArgs(
     if (arg !== undefined) args.push(arg);
   }
   return [...new Map(args.map((arg) => [arg.name, arg])).values()];
+}
+
+/** A name that is none is said before anything is built. Throws BuildError REFERENCE_INVALID. */
+function tagsOf(compose: ComposeBuild | undefined, given: readonly string[]): readonly string[] {
+  const tags = [...new Set([...composeTags(compose), ...given])];
+  for (const tag of tags) parseReference(tag);
+  return tags;
 }
 
 /** Names that the service gives its image, `image:` first. */

@@ -1,4 +1,4 @@
-import {formatDuration} from '../progress/format.js';
+import {count, formatDuration} from '../progress/format.js';
 import {chainSeconds} from './alone.js';
 import type {PlannedExperiment, PlannedVariant} from './plan-experiment.js';
 import type {PlannedStep} from './step-keys.js';
@@ -108,7 +108,7 @@ function total(variants: readonly PreviewedVariant[], jobs: number): number | nu
   return Math.max(...free);
 }
 
-const time = (seconds: number | null): string => (seconds === null ? 'not known' : formatDuration(seconds));
+const time = (seconds: number | null): string => (seconds === null ? 'time not known' : formatDuration(seconds));
 const state = (cached: boolean | 'unknown', seconds: number | null): string =>
   cached === true ? 'cached' : time(seconds);
 const cut = (text: string): string => (text.length <= 100 ? text : `${text.slice(0, 99)}…`);
@@ -121,7 +121,7 @@ export function renderPreview({name, shared, variants, steps, estimatedSeconds, 
     `  ${cut(oneLine(step.name))}  ${state(step.cached, step.seconds)}`;
   const common = new Set(shared.map(({key}) => key));
   const lines = [
-    `experiment ${name}: ${variants.length} variants, ${steps.different} steps in place of ${steps.all}`,
+    `experiment ${name}: ${count(variants.length, 'variant')}, ${count(steps.different, 'step')} instead of ${steps.all}`,
     `estimated ${time(estimatedSeconds)}`,
     ...(all.length === 0 ? [] : ['', `made once for all ${variants.length} variants`, ...all.map(line)]),
     ...(some.length === 0 ? [] : ['', 'made once for some']),

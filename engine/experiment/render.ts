@@ -49,7 +49,7 @@ function againstBaseline(one: VariantResult, base: VariantResult | undefined): s
 function expectationsText({expectations}: VariantResult): string {
   const broken = expectations.filter(({holds}) => !holds);
   if (expectations.length === 0) return '-';
-  if (broken.length === 0) return `${expectations.length} hold`;
+  if (broken.length === 0) return expectations.length === 1 ? '1 holds' : `${expectations.length} hold`;
   if (broken.every(({actual}) => actual === noImage)) return 'no image to look into';
   return broken.map(({name, actual}) => `NOT ${name} (${actual})`).join('; ');
 }

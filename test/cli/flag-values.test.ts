@@ -13,6 +13,7 @@ import {
   parseSecret,
   parseSize,
   parseSsh,
+  parseUlimit,
 } from '../../engine/cli/flag-values.js';
 
 const parses = test.macro({
@@ -131,6 +132,8 @@ for (const [text, bytes] of [
 }
 test('the size 1x', refuses, () => parseSize('1x', '--shm-size'), /--shm-size/);
 test('the count 0', refuses, () => parseCount('0', '--jobs'), /--jobs/);
+test('--ulimit', parses, () => parseUlimit('nofile=1:-1'), 'nofile=1:-1');
+test('--ulimit without a number', refuses, () => parseUlimit('nofile'), /NAME=SOFT/);
 test('the port 65535', parses, () => parsePort('65535', '--port'), 65_535);
 test('the port 70000', refuses, () => parsePort('70000', '--port'), /from 1 to 65535/);
 test('the port 0', refuses, () => parsePort('0', '--port'), /--port/);

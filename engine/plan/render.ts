@@ -30,7 +30,7 @@ function originText({origin, line}: ReportVariable, file: string): string {
     case 'build-arg':
       return '--build-arg';
     case 'build-arg-environment':
-      return '--build-arg, from the environment';
+      return 'environment';
     case 'build-arg-file':
       return '--build-arg-file';
     case 'compose':

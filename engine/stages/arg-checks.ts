@@ -23,7 +23,7 @@ export function argWarnings(input: ArgCheckInput): readonly Warning[] {
 
 const flagOf: Readonly<Record<BuildArg['origin'], string>> = {
   'build-arg': '--build-arg',
-  'build-arg-environment': '--build-arg',
+  'build-arg-environment': 'build argument',
   'build-arg-file': '--build-arg-file',
   compose: 'Compose build.args',
   '.env': 'Compose build.args',

@@ -8,7 +8,7 @@ export type Origin =
   /** `ARG NAME=value` of the stage, or of the global scope before the first FROM. */
   | 'default'
   | 'global-default'
-  /** `--build-arg NAME=value`, `--build-arg NAME` (from the process environment), `--build-arg-file`, Compose `build.args`. */
+  /** `--build-arg NAME=value`; the environment, by `--build-arg NAME` or by Compose; `--build-arg-file`; Compose `build.args`. */
   | 'build-arg'
   | 'build-arg-environment'
   | 'build-arg-file'

@@ -75,7 +75,7 @@ for (const [name, bench] of [
     const here = await bench(t);
     if (here === undefined) return;
     const plan = await here.run(['experiment', 'plan', 'e.yaml']).then(({stdout}) => stdout);
-    t.regex(plan, /8 variants, 10 steps in place of 24/);
+    t.regex(plan, /8 variants, 10 steps instead of 24/);
     t.deepEqual(namesIn(join(here.root, 'out')), []);
     const run = await here.run(['experiment', 'e.yaml', '--json', '--output', 'out']);
     t.is(run.status, 1, run.stderr);

@@ -2,6 +2,7 @@ import {Readable} from 'node:stream';
 import zlib from 'node:zlib';
 import type {Transform} from 'node:stream';
 import {messageOf} from '../base/errors.js';
+import {unxz} from '../base/unxz.js';
 import {invalid} from './ar.js';
 
 export type Compression = 'none' | 'gzip' | 'xz' | 'zstd';
@@ -58,22 +59,6 @@ async function* through(source: AsyncIterable<Uint8Array>, transform: Transform)
   } finally {
     input.destroy();
     transform.destroy();
-  }
-}
-
-async function* unxz(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  // CommonJS whose exports Node cannot tell by name.
-  const {XzReadableStream} = (await import('xz-decompress')).default;
-  const input = Readable.toWeb(Readable.from(source, {objectMode: false})) as ReadableStream<Uint8Array>;
-  const reader = new XzReadableStream(input).getReader();
-  try {
-    for (;;) {
-      const {done, value} = await reader.read();
-      if (done) return;
-      yield value;
-    }
-  } finally {
-    await reader.cancel().catch(() => undefined);
   }
 }
 

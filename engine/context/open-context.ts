@@ -2,9 +2,10 @@ import {realpath, stat, writeFile} from 'node:fs/promises';
 import {join, resolve, sep} from 'node:path';
 import {BuildError, hasErrno, quote} from '../base/errors.js';
 import {inputStream} from '../base/input-stream.js';
+import {peek} from '../base/peek.js';
 import {directoryContext, type DirectoryContext} from './directory-context.js';
 import {findRules, keepPaths} from './ignore-file.js';
-import {archiveKind, decompress, peek} from './source/archive.js';
+import {archiveKind, decompress, peekBytes} from './source/archive.js';
 import {defaultLimits, extractTar, type ExtractLimits} from './source/extract.js';
 import {checkOut} from './source/git.js';
 import {isGitUrl, parseGitUrl, withoutPassword} from './source/git-url.js';
@@ -118,7 +119,7 @@ async function openStream(
   signal: AbortSignal,
   only?: 'tarball',
 ): Promise<OpenedContext> {
-  const {head, all} = await peek(source);
+  const {head, all} = await peek(source, peekBytes);
   const compression = archiveKind(head);
   if (compression !== undefined) {
     return held(name, 'tarball', options, signal, async (root) => {

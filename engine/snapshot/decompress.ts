@@ -1,6 +1,7 @@
 import {pipeline} from 'node:stream/promises';
 import {createGunzip} from 'node:zlib';
 import {BuildError, messageOf} from '../base/errors.js';
+import {unzstd} from '../base/unzstd.js';
 import type {Compression} from '../oci/media-types.js';
 
 /** Unpacks a layer's bytes in chunks of up to 1 MiB. Throws BuildError ARCHIVE_INVALID, also where it is cut off. */
@@ -15,7 +16,7 @@ export function decompress(
     case 'gzip':
       return gunzip(source, signal);
     case 'zstd':
-      return unzstd(source);
+      return zstd(source, signal);
   }
 }
 
@@ -39,43 +40,30 @@ async function* gunzip(
   }
 }
 
-function isZlibError(error: unknown): boolean {
-  return error instanceof Error && ((error as NodeJS.ErrnoException).code ?? '').startsWith('Z_');
-}
-
-/** Compressed bytes that are unpacked at once: of nothing but repeated bytes, which is four for a block, they give 32 MiB. */
-const zstdStep = 1024;
-/** RFC 8878, Block_Maximum_Size. */
-const mostOfBlock = 128 * 1024;
-
-/** fzstd refuses windows over 32 MiB: memory stays bounded. */
-async function* unzstd(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
-  const {Decompress} = await import('fzstd');
-  let ready: Uint8Array[] = [];
-  const stream = new Decompress((block) => {
-    if (block.length > mostOfBlock) throw new Error('a block is too large');
-    ready.push(block);
-  });
-  const push = (chunk: Uint8Array, last: boolean) => {
+async function* zstd(
+  source: AsyncIterable<Uint8Array>,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  let failure: {readonly error: unknown} | undefined;
+  // An error of the source is told apart from one of the data.
+  const watched = async function* (): AsyncGenerator<Uint8Array> {
     try {
-      stream.push(chunk, last);
+      yield* source;
     } catch (error) {
-      throw invalid('zstd', error);
+      failure = {error};
+      throw error;
     }
   };
-  let some = false;
-  for await (const chunk of source) {
-    for (let at = 0; at < chunk.length; at += zstdStep) {
-      some = true;
-      push(chunk.subarray(at, at + zstdStep), false);
-      if (ready.length === 0) continue;
-      yield* ready;
-      ready = [];
-    }
+  try {
+    yield* unzstd(watched());
+  } catch (error) {
+    signal.throwIfAborted();
+    throw failure === undefined ? invalid('zstd', error) : failure.error;
   }
-  if (!some) throw invalid('zstd', new Error('it is empty'));
-  push(new Uint8Array(0), true);
-  yield* ready;
+}
+
+function isZlibError(error: unknown): boolean {
+  return error instanceof Error && ((error as NodeJS.ErrnoException).code ?? '').startsWith('Z_');
 }
 
 function invalid(format: string, error: unknown): BuildError {

@@ -1,4 +1,6 @@
 import {execFileSync, spawn} from 'node:child_process';
+import {randomBytes} from 'node:crypto';
+import {readFileSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import test from 'ava';
 import {namesIn, workshop} from '../helpers/cli.js';
@@ -103,3 +105,22 @@ const named = test.macro<[DaemonKind]>({
 });
 test(named, 'debian');
 test(named, 'current');
+
+for (const [name, command] of [
+  ['a.tar.xz', ['xz', '-c']],
+  ['b.tar.xz', ['xz', '-c', '--check=sha256']],
+  ['c.tar.zst', ['zstd', '-qc']],
+  ['d.tar.bz2', ['bzip2', '-c']],
+] as const) {
+  test(`ADD unpacks an archive that comes in many pieces: ${command.join(' ')}`, async (t) => {
+    const {cli, root} = workshop(t, undefined, {Dockerfile: `FROM scratch\nADD ${name} /x/\n`});
+    const bytes = randomBytes(1_000_000);
+    writeFileSync(join(root, 'data'), bytes);
+    const tar = execFileSync('tar', ['-C', root, '-c', 'data'], {maxBuffer: 2_000_000});
+    const [program, ...args] = command;
+    writeFileSync(join(root, name), execFileSync(program, args, {input: tar, maxBuffer: 2_000_000}));
+    const {status, stderr} = await cli(['--driver', 'embedded', '--output', 'out']);
+    t.is(status, 0, stderr);
+    t.true(readFileSync(join(root, 'out/x/data')).equals(bytes));
+  });
+}

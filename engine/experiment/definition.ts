@@ -4,8 +4,6 @@ import type {Axis, Overrides} from './variant.js';
 /** The error for what is wrong at a path of the definition: `['exclude', '0']`. */
 export type Where = (path: readonly string[], message: string, remedy?: string) => BuildError;
 
-export const expectationKinds = ['max-size', 'max-time', 'must-contain', 'must-not-contain', 'exit'] as const;
-
 /** Something of an image that must or must not be there. */
 export type ContentItem = {readonly kind: 'package' | 'file'; readonly name: string};
 

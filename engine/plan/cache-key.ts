@@ -13,15 +13,6 @@ export interface KeyPart {
   readonly value: KeyValue;
 }
 
-/** The difference between two keys, for a person. */
-export interface KeyDifference {
-  readonly kind: KeyPart['kind'];
-  readonly name: string;
-  readonly change: 'added' | 'removed' | 'changed';
-  readonly before: KeyValue | undefined;
-  readonly after: KeyValue | undefined;
-}
-
 /**
  * The one text of a value: keys of objects sorted by code unit, no white space, undefined fields left out. Two values have the same text
  * only where they are equal. Throws TypeError for a number that JSON does not know, and for -0.
@@ -41,9 +32,6 @@ export function canonicalJson(value: KeyValue): string {
 }
 
 const isList = (value: KeyValue): value is readonly KeyValue[] => Array.isArray(value);
-
-/** Whether two values of a part are the same. */
-export const sameValue = (a: KeyValue, b: KeyValue): boolean => canonicalJson(a) === canonicalJson(b);
 
 const identity = ({kind, name}: KeyPart): string => `${kind}\0${name}`;
 
@@ -71,24 +59,3 @@ export function cacheKey(parts: readonly KeyPart[]): Digest {
 export function layersKey(diffIds: readonly string[]): string {
   return createHash('sha256').update(diffIds.join()).digest('hex');
 }
-
-/** What differs between the parts of two keys, by kind and name; none where the keys are equal. */
-export function compareParts(before: readonly KeyPart[], after: readonly KeyPart[]): readonly KeyDifference[] {
-  const old = new Map(sorted(before).map((part) => [identity(part), part]));
-  const differences = sorted(after).flatMap((part): KeyDifference[] => {
-    const was = old.get(identity(part));
-    old.delete(identity(part));
-    if (was === undefined) return [{...plain(part), change: 'added', before: undefined, after: part.value}];
-    if (sameValue(was.value, part.value)) return [];
-    return [{...plain(part), change: 'changed', before: was.value, after: part.value}];
-  });
-  const removed = [...old.values()].map((part): KeyDifference => ({
-    ...plain(part),
-    change: 'removed',
-    before: part.value,
-    after: undefined,
-  }));
-  return [...differences, ...removed].sort((a, b) => (`${a.kind}\0${a.name}` < `${b.kind}\0${b.name}` ? -1 : 1));
-}
-
-const plain = ({kind, name}: KeyPart) => ({kind, name});

@@ -5,15 +5,9 @@ import {type Authorizer, createAuthorizer} from './authorizer.js';
 import type {CredentialSource} from './credentials.js';
 import {type Endpoint, type EndpointOptions, endpointsOf} from './endpoint.js';
 import {type Asked, connectionFailure, statusFailure, TransientFailure} from './failure.js';
-import {
-  createTransport,
-  type HttpBody,
-  type HttpMethod,
-  type HttpResponse,
-  type TransportOptions,
-} from './transport.js';
+import {createTransport, type HttpBody, type HttpMethod, type HttpResponse} from './transport.js';
 
-export interface SessionOptions extends EndpointOptions, TransportOptions {
+export interface SessionOptions extends EndpointOptions {
   readonly credentials: CredentialSource;
   /** Attempts after the first (default 4; a mirror gets one at most). */
   readonly retries?: number;
@@ -74,7 +68,7 @@ export interface Session {
 export const longestWait = 60_000;
 
 export function createSession(options: SessionOptions): Session {
-  const transport = createTransport(options);
+  const transport = createTransport();
   const authorizer = createAuthorizer(transport, options.credentials);
   const {retries = 4, backOff = 300, note} = options;
   /** Endpoints that did not answer: not asked again where there is another. */

@@ -36,14 +36,10 @@ export interface Transport {
   close(): Promise<void>;
 }
 
-export interface TransportOptions {
-  readonly userAgent?: string;
-  /** Milliseconds without a byte after which a connection counts as lost. */
-  readonly idleTimeout?: number;
-}
-
 const mostRedirects = 10;
 const connectTimeout = 10_000;
+/** Milliseconds without a byte after which a connection counts as lost. */
+const idleTimeout = 60_000;
 const redirects = new Set([301, 302, 303, 307, 308]);
 /** Those that keep the method and the body (RFC 9110, 15.4). */
 const sameMethod = new Set([307, 308]);
@@ -54,8 +50,7 @@ function isRedirect(method: HttpMethod, status: number): boolean {
 }
 
 /** The HTTP client is loaded, and connections are kept, from the first request on. */
-export function createTransport(options: TransportOptions = {}): Transport {
-  const {idleTimeout = 60_000} = options;
+export function createTransport(): Transport {
   const agents = new Map<boolean, Promise<Dispatcher>>();
   const agentFor = (insecure: boolean): Promise<Dispatcher> => {
     const known = agents.get(insecure);
@@ -68,7 +63,7 @@ export function createTransport(options: TransportOptions = {}): Transport {
     const {request: send} = await import('undici');
     return send(url, {
       method: request.method,
-      headers: {'user-agent': options.userAgent ?? 'build-image', ...headers},
+      headers: {'user-agent': 'build-image', ...headers},
       body: await bodyOf(request),
       dispatcher: await agentFor(insecure),
       signal: request.signal,

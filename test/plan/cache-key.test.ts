@@ -1,6 +1,6 @@
 import test from 'ava';
 import fc from 'fast-check';
-import {cacheKey, canonicalJson, compareParts, type KeyPart, type KeyValue} from '../../engine/plan/cache-key.js';
+import {cacheKey, canonicalJson, type KeyPart, type KeyValue} from '../../engine/plan/cache-key.js';
 
 const value = fc
   .jsonValue({maxDepth: 3})
@@ -20,6 +20,9 @@ const part: fc.Arbitrary<KeyPart> = fc.record({
   name: fc.string({maxLength: 6}),
   value,
 });
+/** The same for the same parts in any order. */
+const asText = (list: readonly KeyPart[]): string =>
+  JSON.stringify(list.map((one) => canonicalJson([one.kind, one.name, one.value])).sort());
 const parts = fc.uniqueArray(part, {maxLength: 8, selector: ({kind, name}) => `${kind}\0${name}`});
 
 test('the order in which parts are found does not change the key', (t) => {
@@ -30,18 +33,12 @@ test('the order in which parts are found does not change the key', (t) => {
   t.notThrows(() => fc.assert(property));
 });
 
-test('a change of one part changes the key, and is the difference that is named', (t) => {
+test('a change of one part changes the key', (t) => {
   const property = fc.property(parts, fc.nat(), value, (list, index, other) => {
     const chosen = list[index % Math.max(1, list.length)];
     if (chosen === undefined || canonicalJson(chosen.value) === canonicalJson(other)) return true;
     const changed = list.map((one) => (one === chosen ? {...one, value: other} : one));
-    const differences = compareParts(list, changed);
-    return (
-      cacheKey(list) !== cacheKey(changed) &&
-      differences.length === 1 &&
-      differences[0]?.kind === chosen.kind &&
-      differences[0].name === chosen.name
-    );
+    return cacheKey(list) !== cacheKey(changed);
   });
   t.notThrows(() => fc.assert(property));
 });
@@ -49,18 +46,14 @@ test('a change of one part changes the key, and is the difference that is named'
 test('a part that is added or removed changes the key', (t) => {
   const property = fc.property(parts, (list) => {
     const [first, ...rest] = list;
-    if (first === undefined) return true;
-    const [removed] = compareParts(list, rest);
-    const [added] = compareParts(rest, list);
-    return cacheKey(list) !== cacheKey(rest) && removed?.change === 'removed' && added?.change === 'added';
+    return first === undefined || cacheKey(list) !== cacheKey(rest);
   });
   t.notThrows(() => fc.assert(property));
 });
 
 test('different lists of parts have different keys: nothing runs over into what is beside it', (t) => {
   const property = fc.property(parts, parts, (a, b) => {
-    const same = compareParts(a, b).length === 0;
-    return same === (cacheKey(a) === cacheKey(b));
+    return (asText(a) === asText(b)) === (cacheKey(a) === cacheKey(b));
   });
   t.notThrows(() => fc.assert(property));
 });

@@ -44,19 +44,9 @@ export function endpointUrl(endpoint: DockerEndpoint): string {
 
 /**
  * Which daemon the user means, in the order of the docker client: `DOCKER_HOST`, `DOCKER_CONTEXT`, the configuration's
- * `currentContext`, then the first socket there is of Docker's and Podman's. No connection is made. Rejects with
- * CONFIG_INVALID, naming the variable or file.
+ * `currentContext`. Where nothing is configured, every socket that exists of Docker's and Podman's, for a caller that tries each. No
+ * connection is made. Rejects with CONFIG_INVALID, naming the variable or file.
  */
-export async function resolveEndpoint(
-  environment: ReadonlyMap<string, string>,
-  home: string,
-  signal: AbortSignal,
-): Promise<DockerEndpoint> {
-  const [first] = await resolveEndpoints(environment, home, signal);
-  return first;
-}
-
-/** Like `resolveEndpoint`; where nothing was configured, every socket that exists, for a caller that tries each. */
 export async function resolveEndpoints(
   environment: ReadonlyMap<string, string>,
   home: string,

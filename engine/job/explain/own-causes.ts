@@ -1,3 +1,4 @@
+import {canonicalJson, type KeyValue} from '../../plan/cache-key.js';
 import type {Cause} from '../../store/build-record.js';
 import type {Fact, ListedFile} from '../../store/facts.js';
 import {changedFiles, changedText, type WhyGone} from './file-changes.js';
@@ -25,13 +26,7 @@ interface Difference {
 /** ARG and ENV are one set of names to a step. */
 const identity = ({kind, name}: Fact): string => `${kind === 'arg' ? 'env' : kind}\0${name}`;
 
-const canonical = (value: unknown): string => {
-  if (typeof value !== 'object' || value === null) return value === undefined ? 'null' : JSON.stringify(value);
-  if (Array.isArray(value)) return `[${value.map(canonical).join()}]`;
-  const fields = Object.entries(value).filter(([, field]) => field !== undefined);
-  fields.sort(([a], [b]) => (a < b ? -1 : 1));
-  return `{${fields.map(([name, field]) => `${JSON.stringify(name)}:${canonical(field)}`).join()}}`;
-};
+const canonical = (value: unknown): string => canonicalJson((value ?? null) as KeyValue);
 
 /** What differs, with the kind that the later side calls it. */
 function differences({before, after}: Compared): readonly Difference[] {

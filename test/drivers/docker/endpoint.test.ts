@@ -11,7 +11,6 @@ import {
   type DockerEndpoint,
   endpointUrl,
   parseDaemonUrl,
-  resolveEndpoint,
   resolveEndpoints,
 } from '../../../engine/drivers/docker/endpoint.js';
 import {pingDaemon} from '../../../engine/drivers/docker/ping.js';
@@ -19,6 +18,10 @@ import {temporaryDirectory} from '../../helpers/temporary.js';
 import {writeTree} from '../../helpers/tree.js';
 
 const never = new AbortController().signal;
+
+/** The one that is tried first. */
+const resolveEndpoint = async (...asked: Parameters<typeof resolveEndpoints>): Promise<DockerEndpoint> =>
+  (await resolveEndpoints(...asked))[0];
 
 const parses = test.macro({
   exec(t, text: string, expected: Partial<DockerEndpoint>) {

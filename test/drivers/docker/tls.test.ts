@@ -5,7 +5,7 @@ import {createServer} from 'node:https';
 import type {AddressInfo} from 'node:net';
 import {join} from 'node:path';
 import test, {type ExecutionContext} from 'ava';
-import {resolveEndpoint} from '../../../engine/drivers/docker/endpoint.js';
+import {resolveEndpoints} from '../../../engine/drivers/docker/endpoint.js';
 import {pingDaemon} from '../../../engine/drivers/docker/ping.js';
 import {temporaryDirectory} from '../../helpers/temporary.js';
 
@@ -36,7 +36,7 @@ test('a daemon behind TLS is asked with the certificates of DOCKER_CERT_PATH', a
     ['DOCKER_TLS_VERIFY', '1'],
     ['DOCKER_CERT_PATH', certificates],
   ]);
-  const endpoint = await resolveEndpoint(environment, '/nonexistent', never);
+  const [endpoint] = await resolveEndpoints(environment, '/nonexistent', never);
   t.is((await pingDaemon(endpoint, 10_000, never)).apiVersion, '1.47');
 });
 

@@ -37,9 +37,6 @@ export interface MessageTable<F extends Fields = Fields> {
   readonly fields: F;
 }
 
-/** What a message of a table looks like. */
-export type MessageOf<T> = T extends MessageTable<infer F> ? Message & Shape<F> : never;
-
 const scalar =
   <T>(type: FieldDescriptorProto_Type) =>
   (number: number): Field<T> => ({number, type, repeated: false, message: undefined, map: false});

@@ -4,7 +4,7 @@ import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {pipeline} from 'node:stream/promises';
 import {imagePath, inspectImage, statusOf} from '../drivers/docker/api.js';
-import {openDaemon} from '../drivers/docker/daemon.js';
+import {bodyOf, openDaemon} from '../drivers/docker/daemon.js';
 import type {DockerEndpoint} from '../drivers/docker/endpoint.js';
 import {openArchive} from '../drivers/embedded/images/archive-file.js';
 import {imageFromArchive} from '../drivers/embedded/images/archive-image.js';
@@ -31,7 +31,7 @@ export async function imageOfDaemon(
     try {
       const file = join(work, 'image.tar');
       const saved = await daemon.request({method: 'GET', path: `${imagePath(name)}/get`}, signal);
-      await pipeline(saved, createWriteStream(file), {signal});
+      await pipeline(bodyOf(daemon, saved, signal), createWriteStream(file), {signal});
       const archive = await openArchive(file, signal);
       const image = await imageFromArchive(archive, undefined, platform, signal);
       const close = async (): Promise<void> => {

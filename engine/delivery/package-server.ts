@@ -110,15 +110,25 @@ async function wordsOf(response: HttpResponse): Promise<string> {
   }
 }
 
+/** What is read of an answer. Rejects with REGISTRY_UNREACHABLE where it breaks off. */
+export async function orLost<T>(reading: Promise<T>, {host}: Pick<HttpResponse, 'host'>): Promise<T> {
+  try {
+    return await reading;
+  } catch (error) {
+    const failure = connectionFailure(error, host);
+    throw failure instanceof TransientFailure ? failure.failure : failure;
+  }
+}
+
 const mostJson = 16 * 1024 * 1024;
 
-/** The JSON of an answer, and undefined for one that is `NOT_FOUND` where that was accepted. Rejects with REGISTRY_FAILED. */
+/** The JSON of an answer, and undefined for one that is `NOT_FOUND` where that was accepted. Rejects with REGISTRY_FAILED, REGISTRY_UNREACHABLE. */
 export async function jsonOf(response: HttpResponse): Promise<unknown> {
   if (response.status === 404) {
     discard(response);
     return undefined;
   }
-  const body = await readBody(response, mostJson);
+  const body = await orLost(readBody(response, mostJson), response);
   try {
     return JSON.parse(body?.toString('utf8') ?? '') as unknown;
   } catch (error) {

@@ -3,7 +3,7 @@ import {createReadStream} from 'node:fs';
 import {BuildError} from '../base/errors.js';
 import {discard} from '../registry/transport.js';
 import {otherBytes} from './aptly.js';
-import type {PackageServer} from './package-server.js';
+import {orLost, type PackageServer} from './package-server.js';
 import type {LocalPackage, UploadOutcome} from './upload-packages.js';
 
 /**
@@ -69,8 +69,12 @@ async function digestAt(url: string, server: PackageServer, signal: AbortSignal)
     discard(response);
     return undefined;
   }
+  return orLost(digestOf(response.body), response);
+}
+
+async function digestOf(body: AsyncIterable<Uint8Array>): Promise<string> {
   const hash = createHash('sha256');
-  for await (const chunk of response.body) hash.update(chunk);
+  for await (const chunk of body) hash.update(chunk);
   return hash.digest('hex');
 }
 

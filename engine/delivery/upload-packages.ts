@@ -1,7 +1,7 @@
 import {createHash} from 'node:crypto';
 import {createReadStream} from 'node:fs';
 import {basename, resolve} from 'node:path';
-import {BuildError} from '../base/errors.js';
+import {BuildError, messageOf} from '../base/errors.js';
 import type {EventSink} from '../progress/events.js';
 import {createTransport} from '../registry/transport.js';
 import {addToAptly} from './aptly.js';
@@ -78,9 +78,17 @@ async function measured(file: PackageFile, directory: string, signal: AbortSigna
   const absolute = resolve(directory, file.path);
   const hash = createHash('sha256');
   let size = 0;
-  for await (const chunk of createReadStream(absolute, {signal}) as AsyncIterable<Buffer>) {
-    hash.update(chunk);
-    size += chunk.length;
+  try {
+    for await (const chunk of createReadStream(absolute, {signal}) as AsyncIterable<Buffer>) {
+      hash.update(chunk);
+      size += chunk.length;
+    }
+  } catch (error) {
+    signal.throwIfAborted();
+    throw new BuildError('IO', `cannot read ${file.path}: ${messageOf(error)}`, {
+      remedy: 'Build again, or name the packages that are there with --package.',
+      cause: error,
+    });
   }
   return {...file, absolute, sha256: hash.digest('hex'), size};
 }

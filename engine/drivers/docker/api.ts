@@ -1,5 +1,5 @@
 import {BuildError} from '../../base/errors.js';
-import type {Daemon} from './daemon.js';
+import {bodyOf, type Daemon} from './daemon.js';
 
 // The answer to an inspection has some kilobytes.
 const mostJson = 16 * 1024 * 1024;
@@ -39,7 +39,7 @@ export async function inspectImage(daemon: Daemon, name: string, signal: AbortSi
 
 /**
  * One small request, and what the answer's JSON says; undefined for an answer without a body. Without dockerode, whose
- * loading takes as long as all such requests of a build together. Rejects with DAEMON_FAILED.
+ * loading takes as long as all such requests of a build together. Rejects with DAEMON_FAILED, DAEMON_LOST.
  */
 export async function callJson(
   daemon: Daemon,
@@ -54,7 +54,7 @@ export async function callJson(
   const response = await daemon.request(call, signal);
   const chunks: Uint8Array[] = [];
   let size = 0;
-  for await (const chunk of response as AsyncIterable<Uint8Array>) {
+  for await (const chunk of bodyOf(daemon, response, signal)) {
     size += chunk.length;
     if (size > mostJson) throw new BuildError('DAEMON_FAILED', `the daemon's answer to ${path} is too large`);
     chunks.push(chunk);

@@ -162,8 +162,27 @@ async function upgrade(
   }
 }
 
+/** The body of an answer. Rejects with DAEMON_LOST where it breaks off; ended early, it closes the connection. */
+export async function* bodyOf(
+  {endpoint}: Pick<Daemon, 'endpoint'>,
+  answer: IncomingMessage,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  try {
+    for await (const chunk of answer) {
+      signal.throwIfAborted();
+      yield chunk as Uint8Array;
+    }
+  } catch (error) {
+    signal.throwIfAborted();
+    throw daemonLost(endpoint, error);
+  } finally {
+    answer.destroy();
+  }
+}
+
 /** The error of a connection that broke; a BuildError stays as it is. */
-export function daemonLost(endpoint: DockerEndpoint, error: unknown): BuildError {
+function daemonLost(endpoint: DockerEndpoint, error: unknown): BuildError {
   if (error instanceof BuildError) return error;
   return new BuildError('DAEMON_LOST', `the daemon at ${endpointUrl(endpoint)} went away: ${messageOf(error)}`, {
     remedy: 'See whether it still runs and what its log says, then try again.',

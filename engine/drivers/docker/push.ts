@@ -5,7 +5,7 @@ import type {BuildRequest} from '../driver.js';
 import {imagePath} from './api.js';
 import {ndjson} from './classic/ndjson.js';
 import {hostOf} from './classic/query.js';
-import type {Daemon} from './daemon.js';
+import {bodyOf, type Daemon} from './daemon.js';
 
 /** The outputs ask for it: `type=image,push=true`, also as `type=registry` or `--push`. */
 export const wantsPush = ({outputs}: Pick<BuildRequest, 'outputs'>): boolean =>
@@ -36,7 +36,7 @@ export async function pushTags(
       const response = await daemon.request({method: 'POST', path, headers}, signal);
       error = undefined;
       // The daemon answers 200 even for a push that fails.
-      for await (const message of ndjson(response as AsyncIterable<Uint8Array>)) {
+      for await (const message of ndjson(bodyOf(daemon, response, signal))) {
         if (typeof message['error'] === 'string') error = message['error'];
       }
     } finally {

@@ -1,6 +1,6 @@
 import {BuildError, messageOf, quote} from '../../base/errors.js';
 import {callJson, imagePath, inspectImage, statusOf} from './api.js';
-import {type Daemon, daemonLost} from './daemon.js';
+import {bodyOf, type Daemon} from './daemon.js';
 
 /** Label of the images that are made of stages to read them. */
 export const stageLabel = 'build-image.stage';
@@ -31,17 +31,7 @@ export async function* readStage(
         {cause: error},
       );
     });
-    try {
-      for await (const chunk of content) {
-        signal.throwIfAborted();
-        yield chunk as Uint8Array;
-      }
-    } catch (error) {
-      signal.throwIfAborted();
-      throw daemonLost(daemon.endpoint, error);
-    } finally {
-      content.destroy();
-    }
+    yield* bodyOf(daemon, content, signal);
   } finally {
     await callJson(daemon, 'DELETE', `${container}?force=1&v=1`, never).catch(ignoreGone);
   }

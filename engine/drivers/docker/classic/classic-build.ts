@@ -9,7 +9,7 @@ import type {Plan} from '../../../plan/plan.js';
 import type {EventSink} from '../../../progress/events.js';
 import type {BuildRequest} from '../../driver.js';
 import {nameStages} from '../attributes.js';
-import type {Daemon} from '../daemon.js';
+import {bodyOf, type Daemon} from '../daemon.js';
 import type {DaemonBuild} from '../driver.js';
 import {commonFailure, lost, shortened, stepFailed} from '../failure.js';
 import {checkClassic} from '../frontend-limits.js';
@@ -87,11 +87,7 @@ async function buildStage(
     const headers = {'Content-Type': 'application/x-tar', ...(await registryHeader(plan, request))};
     const body = contextTar(request.context, {extra, reuse: true}, either);
     const response = await daemon.request({method: 'POST', path, headers, body}, either);
-    try {
-      for await (const message of ndjson(response)) log.take(message);
-    } finally {
-      response.destroy();
-    }
+    for await (const message of ndjson(bodyOf(daemon, response, either))) log.take(message);
     if (log.failure === undefined) log.end();
   } catch (error) {
     either.throwIfAborted();
@@ -174,6 +170,7 @@ function stepFailure(log: ClassicLog, plan: Plan): BuildError {
 
 function transportFailure(error: unknown, plan: Plan): BuildError {
   if (!(error instanceof BuildError)) return lost(error, messageOf(error));
+  if (error.code === 'DAEMON_LOST') return lost(error, messageOf(error.details.cause));
   // Refused as a whole: the daemon's parser names the line in its words.
   if (error.code !== 'DAEMON_FAILED') return error;
   const where = {file: plan.dockerfile.file, source: plan.effectiveText, cause: error.details.cause};

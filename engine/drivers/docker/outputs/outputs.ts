@@ -3,7 +3,7 @@ import {pipeline} from 'node:stream/promises';
 import {BuildError} from '../../../base/errors.js';
 import type {EventSink} from '../../../progress/events.js';
 import type {Output} from '../../driver.js';
-import type {Daemon} from '../daemon.js';
+import {bodyOf, type Daemon} from '../daemon.js';
 import {unpackTar} from './unpack.js';
 import {writeFileFrom} from './write-file.js';
 
@@ -67,7 +67,7 @@ export async function saveImage(
 ): Promise<void> {
   const query = names.map((name) => `names=${encodeURIComponent(name)}`).join('&');
   const response = await daemon.request({method: 'GET', path: `/images/get?${query}`}, signal);
-  await writeTo(output.dest, response, stdout, signal);
+  await writeTo(output.dest, bodyOf(daemon, response, signal), stdout, signal);
 }
 
 async function writeTo(

@@ -4,7 +4,6 @@ import {mkdtemp, rm} from 'node:fs/promises';
 import {connect, type Socket} from 'node:net';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
-import {setTimeout as sleep} from 'node:timers/promises';
 import {promisify} from 'node:util';
 import {Code, ConnectError} from '@connectrpc/connect';
 import {BuildError, hasErrno, messageOf, quote} from '../../../base/errors.js';
@@ -43,25 +42,33 @@ export async function openAgents(ssh: BuildRequest['ssh'], signal: AbortSignal):
   }
 }
 
+/** Milliseconds until an agent listens. */
 const agentStart = 5000;
+/** Tells the agent's id, and ends when this process does: an agent looks for the command that it was started for. */
+const agentCommand = 'echo "$SSH_AGENT_PID"; exec cat >/dev/null';
 
 async function startAgent(
   signal: AbortSignal,
 ): Promise<{readonly socket: string; readonly close: () => Promise<void>}> {
   const directory = await mkdtemp(join(tmpdir(), 'build-image-ssh-'));
   const socket = join(directory, 'agent.sock');
-  const child = spawn('ssh-agent', ['-D', '-a', socket], {stdio: 'ignore'});
+  const child = spawn('ssh-agent', ['-a', socket, 'sh', '-c', agentCommand], {stdio: ['pipe', 'pipe', 'ignore']});
   const failed = new Promise<never>((_, reject) => {
     child.once('error', reject);
     child.once('exit', (status) => reject(new Error(`ssh-agent ended with status ${status ?? 'of a signal'}`)));
   });
   failed.catch(() => undefined);
+  let agent: number | undefined;
   const close = async (): Promise<void> => {
-    child.kill('SIGTERM');
+    child.stdin.destroy();
+    endProcess(agent);
     await rm(directory, {recursive: true, force: true});
   };
   try {
-    await Promise.race([failed, reachable(socket, signal)]);
+    const limit = AbortSignal.any([signal, AbortSignal.timeout(agentStart)]);
+    // It listens before it starts the command.
+    const [told] = (await Promise.race([failed, once(child.stdout, 'data', {signal: limit})])) as [Buffer];
+    agent = Number(told.toString());
     return {socket, close};
   } catch (error) {
     await close();
@@ -74,19 +81,11 @@ async function startAgent(
   }
 }
 
-async function reachable(path: string, signal: AbortSignal): Promise<void> {
-  const until = performance.now() + agentStart;
-  for (;;) {
-    const socket = connect(path);
-    try {
-      await once(socket, 'connect', {signal});
-      return;
-    } catch (error) {
-      if (!hasErrno(error, 'ENOENT', 'ECONNREFUSED') || performance.now() > until) throw error;
-      await sleep(20, undefined, {signal});
-    } finally {
-      socket.destroy();
-    }
+function endProcess(pid: number | undefined): void {
+  try {
+    if (pid !== undefined) process.kill(pid, 'SIGTERM');
+  } catch (error) {
+    if (!hasErrno(error, 'ESRCH')) throw error;
   }
 }
 

@@ -2,10 +2,12 @@ import {copyFileSync, chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, sym
 import {tmpdir} from 'node:os';
 import {dirname, join} from 'node:path';
 import {fileURLToPath} from 'node:url';
+import type {ExecutionContext} from 'ava';
 import {enterNamespace, type NamespacedProcess} from '../../engine/drivers/embedded/enter-namespace.js';
 import type {OciRuntime} from '../../engine/drivers/embedded/runtime/detect.js';
 import type {Step, StepOptions} from '../../engine/drivers/embedded/runtime/run-step.js';
 import type {StepMount} from '../../engine/drivers/embedded/runtime/step-mounts.js';
+import {available} from './requirement.js';
 import type {WorkerAnswer, WorkerRequest} from './step-worker.js';
 
 export const workerScript = join(dirname(fileURLToPath(import.meta.url)), 'step-worker.js');
@@ -43,6 +45,21 @@ export interface TestExecutor {
     options?: RunOptions,
   ) => Promise<WorkerAnswer & {readonly upper: string}>;
   close(): Promise<void>;
+}
+
+/** Runs a test with an executor as root; skipped where the machine lacks something. */
+export async function withExecutor(
+  t: ExecutionContext,
+  body: (t: ExecutionContext, executor: TestExecutor) => Promise<void>,
+  settings: Parameters<typeof startExecutor>[0] = {},
+): Promise<void> {
+  if (!available(t, missingForRoot === undefined, missingForRoot ?? '')) return;
+  const executor = await startExecutor(settings);
+  try {
+    await body(t, executor);
+  } finally {
+    await executor.close();
+  }
 }
 
 const commands =

@@ -2,24 +2,18 @@ import {chmodSync, mkdtempSync, readFileSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {setTimeout as sleep} from 'node:timers/promises';
-import test, {type ExecutionContext} from 'ava';
+import test from 'ava';
 import {processesWith} from '../helpers/processes.js';
 import {available} from '../helpers/requirement.js';
-import {missingForRoot, type RunOptions, startExecutor, type TestExecutor} from '../helpers/step-executor.js';
+import {
+  missingForRoot,
+  type RunOptions,
+  startExecutor,
+  type TestExecutor,
+  withExecutor,
+} from '../helpers/step-executor.js';
 
 const more: RunOptions = {options: {more: true}};
-
-const withExecutor = test.macro(
-  async (t: ExecutionContext, body: (t: ExecutionContext, e: TestExecutor) => Promise<void>) => {
-    if (!available(t, missingForRoot === undefined, missingForRoot ?? '')) return;
-    const executor = await startExecutor();
-    try {
-      await body(t, executor);
-    } finally {
-      await executor.close();
-    }
-  },
-);
 
 /** Processes of the runtime for the container `step-<number>`, when there are as many as expected or a second has gone by. */
 async function runtimes({directory}: TestExecutor, number: number, expected: number): Promise<readonly number[]> {

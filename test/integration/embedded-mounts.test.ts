@@ -13,22 +13,10 @@ import {
   writeFileSync,
 } from 'node:fs';
 import {join} from 'node:path';
-import test, {type ExecutionContext} from 'ava';
+import test from 'ava';
 import type {StepMount} from '../../engine/drivers/embedded/runtime/step-mounts.js';
 import {available} from '../helpers/requirement.js';
-import {missingForRoot, startExecutor, type TestExecutor} from '../helpers/step-executor.js';
-
-const inContainer = test.macro(
-  async (t: ExecutionContext, body: (t: ExecutionContext, e: TestExecutor) => Promise<void>) => {
-    if (!available(t, missingForRoot === undefined, missingForRoot ?? '')) return;
-    const executor = await startExecutor();
-    try {
-      await body(t, executor);
-    } finally {
-      await executor.close();
-    }
-  },
-);
+import {type TestExecutor, withExecutor} from '../helpers/step-executor.js';
 
 const bind = (target: string, root: string, path = '/', readOnly = true): StepMount => ({
   type: 'bind',
@@ -82,7 +70,7 @@ function source(e: TestExecutor): string {
   return tree;
 }
 
-test.serial('a bind mount shows a tree, a directory in it or one file, read-only', inContainer, async (t, e) => {
+test.serial('a bind mount shows a tree, a directory in it or one file, read-only', withExecutor, async (t, e) => {
   const tree = source(e);
   const {stdout, error, upper} = await e.run(
     'cat /m/sub/file /d/file /f /l/file; touch /m/x /f 2>/dev/null || echo ro',
@@ -96,7 +84,7 @@ test.serial('a bind mount shows a tree, a directory in it or one file, read-only
   t.deepEqual(left(upper), ['dev', 'etc', 'proc', 'sys']);
 });
 
-test.serial('what a step writes to a writable bind mount is thrown away', inContainer, async (t, e) => {
+test.serial('what a step writes to a writable bind mount is thrown away', withExecutor, async (t, e) => {
   const tree = source(e);
   const command = 'echo more >/m/file; rm /m/../m/file; echo new >/m/new; cat /m/new';
   const {stdout, error} = await e.run(command, {mounts: [bind('/m', tree, '/sub', false)]});
@@ -106,14 +94,14 @@ test.serial('what a step writes to a writable bind mount is thrown away', inCont
   t.is(readFileSync(join(tree, 'sub/file'), 'utf8'), 'content');
 });
 
-test.serial('a source that does not exist is named, also one below a file', inContainer, async (t, e) => {
+test.serial('a source that does not exist is named, also one below a file', withExecutor, async (t, e) => {
   for (const path of ['/nowhere', '/top/x']) {
     const {error} = await e.run('true', {mounts: [bind('/m', source(e), path)]});
     t.is(error?.message, `the source "${path}" of the mount at /m does not exist`);
   }
 });
 
-test.serial('mounts that fail half-way leave nothing that hinders the next step', inContainer, async (t, e) => {
+test.serial('mounts that fail half-way leave nothing that hinders the next step', withExecutor, async (t, e) => {
   for (let round = 0; round < 2; round++) {
     const {error} = await e.run('true', {mounts: [secret('x', {}), bind('/m', source(e), '/nowhere')]});
     t.regex(error?.message ?? '', /does not exist/);
@@ -124,7 +112,7 @@ test.serial('mounts that fail half-way leave nothing that hinders the next step'
 
 test.serial(
   'mount points and the directories above them leave no trace, not even in a time',
-  inContainer,
+  withExecutor,
   async (t, e) => {
     mkdirSync(join(e.root, 'opt'));
     for (const name of ['proc', 'sys', 'dev']) mkdirSync(join(e.root, name));
@@ -141,13 +129,13 @@ test.serial(
   },
 );
 
-test.serial('what a step puts beside a mount point stays', inContainer, async (t, e) => {
+test.serial('what a step puts beside a mount point stays', withExecutor, async (t, e) => {
   const {upper, error} = await e.run('echo kept >/opt/a/kept', {mounts: [bind('/opt/a/m', source(e))], overlay: true});
   t.is(error, undefined);
   t.deepEqual(left(join(upper, 'opt')), ['a', 'a/kept']);
 });
 
-test.serial('a tmpfs mount has its size and is gone afterwards', inContainer, async (t, e) => {
+test.serial('a tmpfs mount has its size and is gone afterwards', withExecutor, async (t, e) => {
   const {stdout, upper} = await e.run('echo x >/scratch/x; grep " /scratch " /proc/mounts', {
     mounts: [{type: 'tmpfs', target: '/scratch', size: 1_048_576}],
     overlay: true,
@@ -158,7 +146,7 @@ test.serial('a tmpfs mount has its size and is gone afterwards', inContainer, as
 
 test.serial(
   'a secret is a file with its mode and owner, or a variable, and nowhere else',
-  inContainer,
+  withExecutor,
   async (t, e) => {
     const value = 'hunter2-\u00e4-secret';
     const {stdout, upper, error} = await e.run(
@@ -180,7 +168,7 @@ test.serial(
   },
 );
 
-test.serial('a cache mount keeps what steps put in, by id and attributes', inContainer, async (t, e) => {
+test.serial('a cache mount keeps what steps put in, by id and attributes', withExecutor, async (t, e) => {
   await e.run('echo one >/cache/file', {mounts: [cache(e)]});
   t.is((await e.run('cat /cache/file', {mounts: [cache(e)]})).stdout, 'one\n');
   t.is((await e.run('ls /cache', {mounts: [cache(e, {id: '../../other'})]})).stdout, '');
@@ -194,7 +182,7 @@ test.serial('a cache mount keeps what steps put in, by id and attributes', inCon
 
 test.serial(
   'two steps share a shared cache, wait for a locked one, and each have a private one',
-  inContainer,
+  withExecutor,
   async (t, e) => {
     // Two steps never have one tree: a mount point that one removes is gone for the other too.
     mkdirSync(join(e.root, 'cache'));
@@ -214,7 +202,7 @@ test.serial(
   },
 );
 
-test.serial('a step that waits for a locked cache can be aborted', inContainer, async (t, e) => {
+test.serial('a step that waits for a locked cache can be aborted', withExecutor, async (t, e) => {
   const mounts = [cache(e, {sharing: 'locked'})];
   const holder = e.run('sleep 3', {mounts});
   const waiter = await e.run('true', {mounts, abortAfter: 200});
@@ -223,7 +211,7 @@ test.serial('a step that waits for a locked cache can be aborted', inContainer, 
   t.is((await holder).error, undefined);
 });
 
-test.serial('an SSH agent is reached from the step, by its socket or made from keys', inContainer, async (t, e) => {
+test.serial('an SSH agent is reached from the step, by its socket or made from keys', withExecutor, async (t, e) => {
   if (!available(t, existsSync('/usr/bin/ssh-agent'), 'openssh-client')) return;
   const key = join(e.directory, 'id');
   execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', 'a-test-key', '-f', key]);
@@ -260,7 +248,7 @@ test.serial('an SSH agent is reached from the step, by its socket or made from k
 
 test.serial(
   'a mount target through a symlink to a directory of the host is made inside the root',
-  inContainer,
+  withExecutor,
   async (t, e) => {
     const outside = join(e.directory, 'outside');
     mkdirSync(outside);
@@ -275,14 +263,14 @@ test.serial(
   },
 );
 
-test.serial('a source through a symlink is looked up in its own tree', inContainer, async (t, e) => {
+test.serial('a source through a symlink is looked up in its own tree', withExecutor, async (t, e) => {
   const {error} = await e.run('cat /m/hostname', {mounts: [bind('/m', source(e), '/escape')]});
   t.regex(error?.message ?? '', /does not exist/);
 });
 
 test.serial(
   'a step that puts a symlink to the host where a mount point was removes nothing there',
-  inContainer,
+  withExecutor,
   async (t, e) => {
     const outside = join(e.directory, 'outside');
     mkdirSync(join(outside, 'm'), {recursive: true});
@@ -297,7 +285,7 @@ test.serial(
 
 test.serial(
   '/etc/resolv.conf and /etc/hosts that lead to the host are not written there',
-  inContainer,
+  withExecutor,
   async (t, e) => {
     const outside = join(e.directory, 'outside');
     mkdirSync(outside);
@@ -315,7 +303,7 @@ for (const workdir of [
   '/inside',
   '/proc/self/task/1/cwd',
 ]) {
-  test.serial(`the working directory ${workdir} does not lead out`, inContainer, async (t, e) => {
+  test.serial(`the working directory ${workdir} does not lead out`, withExecutor, async (t, e) => {
     symlinkSync('/proc/self/fd/8', join(e.root, 'inside'));
     const {error, stdout} = await e.run('pwd; ls ..', {workdir, overlay: true});
     t.is(error?.code, 'STEP_FAILED');
@@ -323,13 +311,13 @@ for (const workdir of [
   });
 }
 
-test.serial('a working directory below a file is the error of the step', inContainer, async (t, e) => {
+test.serial('a working directory below a file is the error of the step', withExecutor, async (t, e) => {
   const {error} = await e.run('true', {workdir: '/etc/passwd/x', overlay: true});
   t.is(error?.code, 'STEP_FAILED');
   t.regex(error?.message ?? '', /the working directory "\/etc\/passwd\/x" is not a directory/);
 });
 
-test.serial('a working directory through a symlink to the host is made inside the root', inContainer, async (t, e) => {
+test.serial('a working directory through a symlink to the host is made inside the root', withExecutor, async (t, e) => {
   const outside = join(e.directory, 'outside');
   symlinkSync(outside, join(e.root, 'w'));
   const {stdout} = await e.run('pwd', {workdir: '/w/x', overlay: true});
@@ -337,7 +325,7 @@ test.serial('a working directory through a symlink to the host is made inside th
   t.false(existsSync(outside));
 });
 
-test.serial('a giant, endless or looping passwd and group cost nothing and are named', inContainer, async (t, e) => {
+test.serial('a giant, endless or looping passwd and group cost nothing and are named', withExecutor, async (t, e) => {
   const group = join(e.root, 'etc/group');
   rmSync(group);
   execFileSync('truncate', ['-s', '8G', group]);
@@ -360,7 +348,7 @@ test.serial('a giant, endless or looping passwd and group cost nothing and are n
   t.regex((await e.run('true', {user: 'www-data'})).error?.message ?? '', /no user "www-data"/);
 });
 
-test.serial('the step sees no descriptor of the engine, and not its memory or mounts', inContainer, async (t, e) => {
+test.serial('the step sees no descriptor of the engine, and not its memory or mounts', withExecutor, async (t, e) => {
   const {stdout, error} = await e.run(
     'ls /proc/self/fd | wc -l; ls /proc | grep -c "^[0-9]"; cat /proc/kcore | wc -c; grep -c work /proc/self/mountinfo',
   );
@@ -371,7 +359,7 @@ test.serial('the step sees no descriptor of the engine, and not its memory or mo
   t.is(kcore, 0);
 });
 
-test.serial('a mount over /proc, /dev or / itself stays in the container', inContainer, async (t, e) => {
+test.serial('a mount over /proc, /dev or / itself stays in the container', withExecutor, async (t, e) => {
   for (const target of ['/proc', '/dev', '/proc/self/root', '/proc/1/cwd/x', '/dev/fd/5']) {
     await e.run('true', {mounts: [bind(target, source(e))], overlay: true});
   }

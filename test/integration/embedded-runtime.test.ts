@@ -6,19 +6,13 @@ import {defaultCapabilities} from '../../engine/drivers/embedded/runtime/capabil
 import {compiledFilter} from '../../engine/drivers/embedded/runtime/seccomp/compile.js';
 import {processesWith} from '../helpers/processes.js';
 import {available} from '../helpers/requirement.js';
-import {missingForRoot, type RunOptions, startExecutor, type TestExecutor} from '../helpers/step-executor.js';
+import {type RunOptions, type TestExecutor, withExecutor} from '../helpers/step-executor.js';
 
 /** With an executor as root; skipped where the machine lacks something. */
 const inContainer = test.macro(
   async (t: ExecutionContext, body: (t: ExecutionContext, e: TestExecutor) => Promise<void>, runc = false) => {
-    if (!available(t, missingForRoot === undefined, missingForRoot ?? '')) return;
     if (runc && !available(t, existsSync('/usr/sbin/runc'), 'runc')) return;
-    const executor = await startExecutor(runc ? {program: {kind: 'runc', path: '/usr/sbin/runc'}} : {});
-    try {
-      await body(t, executor);
-    } finally {
-      await executor.close();
-    }
+    await withExecutor(t, body, runc ? {program: {kind: 'runc', path: '/usr/sbin/runc'}} : {});
   },
 );
 

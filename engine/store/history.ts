@@ -12,6 +12,8 @@ const mostBytes = 4 * 1024 * 1024;
 const mostSamples = 5;
 const staleMs = 60 * 60 * 1000;
 const readAtOnce = 16;
+/** Clocks are set back by as much without being wrong. */
+const toleranceMs = 60 * 1000;
 
 /** `<time>-<project>-<random>.json`: sorts by time and tells the project without being opened. */
 const fileName = /^(\d{8}T\d{9}Z)-([0-9a-f]{10})-([0-9a-f]{8})\.json$/;
@@ -42,7 +44,7 @@ export function recordBuild(
   signal.throwIfAborted();
   const directory = join(root, 'history');
   const time = now.toISOString();
-  const id = `${time.replaceAll(/[-:.]/g, '')}-${project}-${randomName()}`;
+  const id = `${stampOf(now)}-${project}-${randomName()}`;
   const beside = join(directory, `.${id}.tmp`);
   try {
     makeDirectory(directory);
@@ -60,7 +62,10 @@ export function recordBuild(
 
 function prune(directory: string, project: string, now: Date): void {
   const names = readdirSync(directory);
-  const own = names.filter((name) => fileName.exec(name)?.[2] === project).sort();
+  const own = inOrder(
+    names.filter((name) => fileName.exec(name)?.[2] === project),
+    now,
+  );
   const old = own.slice(0, Math.max(0, own.length - mostPerProject)).map((name) => join(directory, name));
   for (const name of names.filter((name) => name.endsWith('.tmp'))) {
     // What a killed run left behind; a running one is younger.
@@ -70,6 +75,15 @@ function prune(directory: string, project: string, now: Date): void {
   }
   for (const path of old) quietly(() => unlinkSync(path));
 }
+
+/** The oldest first. A time that is still to come was given by a clock that was wrong: whatever came after it is newer. */
+function inOrder(names: readonly string[], now: Date): readonly string[] {
+  const latest = stampOf(new Date(now.getTime() + toleranceMs));
+  const isToCome = (name: string) => name.slice(0, latest.length) > latest;
+  return names.toSorted((a, b) => Number(isToCome(b)) - Number(isToCome(a)) || (a < b ? -1 : 1));
+}
+
+const stampOf = (time: Date): string => time.toISOString().replaceAll(/[-:.]/g, '');
 
 /** What another run has done meanwhile is no error. */
 function quietly<T>(call: () => T): T | undefined {
@@ -86,16 +100,16 @@ function quietly<T>(call: () => T): T | undefined {
  */
 export async function readHistory(
   root: string,
-  options: {readonly project?: Project; readonly most?: number},
+  options: {readonly project?: Project; readonly most?: number; readonly now?: Date},
   signal: AbortSignal,
 ): Promise<History> {
   const directory = join(root, 'history');
   const project = options.project === undefined ? undefined : projectKey(options.project);
-  const names = (await list(directory))
+  const found = (await list(directory))
     .filter((name) => name.endsWith('.json') && !name.startsWith('.'))
-    .filter((name) => project === undefined || fileName.exec(name)?.[2] === project)
-    .sort()
-    .reverse()
+    .filter((name) => project === undefined || fileName.exec(name)?.[2] === project);
+  const names = inOrder(found, options.now ?? new Date())
+    .toReversed()
     .slice(0, options.most ?? Infinity);
   const records: BuildRecord[] = [];
   const unreadable: string[] = [];

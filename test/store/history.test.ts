@@ -54,6 +54,21 @@ test('the last 200 of a project stay, and other projects keep theirs', async (t)
   t.is((await readHistory(root, {}, never)).records.length, 201);
 });
 
+test('what a clock recorded that was ahead is older than what came after it was set right', async (t) => {
+  const root = temporaryDirectory(t);
+  recordBuild(root, build, at(1), never);
+  // A day ahead, more than there is room for.
+  for (let second = 0; second < 203; second++) recordBuild(root, {...build, steps: []}, at(86_400 + second), never);
+  recordBuild(root, build, at(3), never);
+  recordBuild(root, build, at(4), never);
+  const {records} = await readHistory(root, {project: build, most: 3, now: at(5)}, never);
+  t.deepEqual(
+    records.map(({time}) => time),
+    [at(4), at(3), at(86_400 + 202)].map((time) => time.toISOString()),
+  );
+  t.is((await readHistory(root, {project: build}, never)).records.length, 200);
+});
+
 test('builds that end at the same time are all recorded', async (t) => {
   const root = temporaryDirectory(t);
   for (let n = 0; n < 20; n++) recordBuild(root, build, at(0), never);

@@ -1,5 +1,5 @@
-import {chmodSync, lchownSync, lstatSync} from 'node:fs';
-import {join} from 'node:path';
+import {chmodSync, lchownSync, lstatSync, statfsSync} from 'node:fs';
+import {dirname, join} from 'node:path';
 import {makeDirectories} from '../base/make-directories.js';
 import {BuildError} from '../base/errors.js';
 import {errnoOf, mountFlags, syscalls, unmountFlags} from '../base/syscalls.js';
@@ -59,8 +59,41 @@ export function mountOverlay(mount: OverlayMount): void {
   } catch (error) {
     // `lowerdir+` is of Linux 6.5; before, all lower directories are one string of a page at most.
     if (!['EINVAL', 'ENOSYS'].includes(errnoOf(error) ?? '')) throw error;
-    mountByString(mount, stack, error);
+    try {
+      mountByString(mount, stack, error);
+    } catch (second) {
+      throw refusal(mount, second);
+    }
   }
+}
+
+/** File systems that cannot hold an upper directory, by their numbers (statfs(2)). */
+const unfit = new Map([
+  [0x794c7630, 'overlay'],
+  [0x65735546, 'FUSE'],
+  [0x6969, 'NFS'],
+  [0x01021997, '9p'],
+  [0xff534d42, 'CIFS'],
+  [0xfe534d42, 'SMB'],
+  [0x4d44, 'FAT'],
+  [0x2011bab0, 'exFAT'],
+  [0x786f4256, 'vboxsf'],
+]);
+
+/** The kernel says why only in its log. */
+function refusal({upper}: OverlayMount, error: unknown): unknown {
+  if (upper === undefined || errnoOf(error) !== 'EINVAL') return error;
+  const kind = unfit.get(statfsSync(upper).type);
+  if (kind === undefined) return error;
+  const store = dirname(dirname(dirname(upper)));
+  return new BuildError(
+    'KERNEL_REFUSED',
+    `the store ${store} is on ${kind}, where no writable overlay can be mounted`,
+    {
+      remedy: 'Keep it on ext4, xfs, btrfs or tmpfs, with --root; in a container, on a volume.',
+      cause: error,
+    },
+  );
 }
 
 /** As `upperdir` and `workdir` are given by fsconfig(2): the kernel takes backslashes out of these two, and of no lower. */

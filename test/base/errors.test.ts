@@ -16,3 +16,11 @@ test('an error about one file gets no lines of another', (t) => {
   const error = new BuildError('IO', 'cannot make it', {file: '/store'}).with({...place, remedy: 'Do this.'});
   t.is(formatError(error), '/store: cannot make it\nDo this.');
 });
+
+test('an error of another copy of the class is one, as where each program is bundled by itself', (t) => {
+  const copy = Object.assign(new Error('full'), {name: 'BuildError', code: 'IO', details: {}});
+  t.true(copy instanceof BuildError);
+  for (const other of [new Error('x'), Object.assign(new Error('x'), {code: 'ENOENT'}), {name: 'BuildError'}, null]) {
+    t.false(other instanceof BuildError);
+  }
+});

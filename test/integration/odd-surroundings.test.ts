@@ -97,6 +97,22 @@ test('in a directory that was deleted a command says so', async (t) => {
   }
 });
 
+test('a store on an overlay, as in a container, is one error with what to do', async (t) => {
+  const here = await place(t);
+  if (here === undefined) return;
+  const mounted = `for d in l u w m; do mkdir "$0.$d"; done
+    mount -t overlay -o "lowerdir=$0.l,upperdir=$0.u,workdir=$0.w" none "$0.m"
+    cp -a "$0" "$0.m/store"; exec "$@"`;
+  const options = {prefix: ['unshare', '--mount', 'sh', '-c', mounted, here.store]};
+  const run = await here.build(['app', '--root', `${here.store}.m/store`], options);
+  oneError(
+    t,
+    run,
+    3,
+    /^build-image: app\/Dockerfile:2: the store \S+\.m\/store is on overlay[^]*^Keep it on ext4.*--root/m,
+  );
+});
+
 test('an output that nobody takes, or that cannot be written, is one error', async (t) => {
   const here = await place(t);
   if (here === undefined) return;

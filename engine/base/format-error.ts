@@ -1,4 +1,5 @@
 import type {BuildError, SourceColumns, SourceRange} from './errors.js';
+import {visible} from './visible.js';
 
 const contextLines = 2;
 const mostLines = 12;
@@ -11,7 +12,7 @@ export function excerpt(source: string, range: SourceRange, columns?: SourceColu
   const width = String(last).length;
   const out: string[] = [];
   for (let number = first; number <= last; number++) {
-    const text = (lines[number - 1] ?? '').replaceAll('\t', ' ');
+    const text = visible(lines[number - 1] ?? '').replaceAll('\t', ' ');
     const inside = number >= range.start && number <= range.end;
     // The last line of a file that ends in a newline is not a line.
     if (number === lines.length && text === '' && !inside) continue;
@@ -31,7 +32,7 @@ export function excerpt(source: string, range: SourceRange, columns?: SourceColu
 export function formatError(error: BuildError): string {
   const {file, range, source, columns, remedy} = error.details;
   const where = file === undefined ? '' : `${file}${range === undefined ? '' : `:${range.start}`}: `;
-  const parts = [`${where}${error.message}`];
+  const parts = [visible(`${where}${error.message}`)];
   if (source !== undefined && range !== undefined) parts.push(excerpt(source, range, columns));
   if (remedy !== undefined) parts.push(remedy);
   return parts.join('\n');

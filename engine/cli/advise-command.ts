@@ -1,3 +1,4 @@
+import {visible} from '../base/visible.js';
 import type {BuildContext} from '../context/context.js';
 import {adviseByUse} from '../job/advise/advise.js';
 import type {Finding, SentFile} from '../job/advise/finding.js';
@@ -41,7 +42,7 @@ export async function adviseCommand(
       terminal.answer(`${JSON.stringify({dockerfile: file, builds, findings}, null, 2)}\n`);
       return 0;
     }
-    for (const finding of findings) terminal.answer(rendered(finding, file));
+    for (const finding of findings) terminal.answer(visible(rendered(finding, file)));
     terminal.answer(`${conclusion(file, findings.length, builds)}\n`);
     return 0;
   } finally {

@@ -1,4 +1,5 @@
 import {excerpt} from '../base/format-error.js';
+import {visible} from '../base/visible.js';
 import type {Warning} from '../dockerfile/ast.js';
 import {count} from '../progress/format.js';
 import type {BuildFlags} from './build-options.js';
@@ -38,5 +39,5 @@ export async function checkCommand(
 function renderWarning({rule, message, line, range, url}: Warning, file: string, source: string): string {
   const head = `${rule}: ${line > 0 ? `${file}:${line}: ` : ''}${message}`;
   const parts = [head, ...(range === undefined ? [] : [excerpt(source, range)]), ...(url === undefined ? [] : [url])];
-  return `${parts.join('\n')}\n\n`;
+  return visible(`${parts.join('\n')}\n\n`);
 }

@@ -1,4 +1,5 @@
 import {BuildError, messageOf} from '../base/errors.js';
+import {mapStrings} from '../base/map-strings.js';
 import type {Redactor} from '../base/redact.js';
 import type {Predicates} from '../delivery/attestations.js';
 import type {CiState} from '../delivery/ci-state.js';
@@ -88,7 +89,7 @@ export async function predicatesOf(
     : undefined;
   const sbom = wanted.sbom && built !== undefined ? await sbomOf(built.image, built.own, events, signal) : undefined;
   const clean = (document: object | undefined): object | undefined =>
-    document === undefined ? undefined : (redacted(document, redactor) as object);
+    document === undefined ? undefined : mapStrings(document, (text) => redactor.redact(text));
   return {provenance: clean(described), sbom: clean(sbom)};
 }
 
@@ -116,11 +117,4 @@ async function sbomOf(
     events.emit({type: 'warning', message: `no SBOM is attached: ${messageOf(error)}`});
     return undefined;
   }
-}
-
-function redacted(value: unknown, redactor: Redactor): unknown {
-  if (typeof value === 'string') return redactor.redact(value);
-  if (Array.isArray(value)) return value.map((item: unknown) => redacted(item, redactor));
-  if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, redacted(item, redactor)]));
 }

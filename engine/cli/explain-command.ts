@@ -1,4 +1,5 @@
 import {BuildError, quote} from '../base/errors.js';
+import {visible} from '../base/visible.js';
 import {count, formatDuration} from '../progress/format.js';
 import type {BuildRecord, Cause, RecordedStep} from '../store/build-record.js';
 import {readHistory} from '../store/history.js';
@@ -27,7 +28,7 @@ export async function explainCommand(
     terminal.answer(`${JSON.stringify(document, null, 2)}\n`);
     return 0;
   }
-  terminal.answer(`${heading(build)}\n${steps.map((one) => `${lineOf(one)}\n`).join('')}`);
+  terminal.answer(visible(`${heading(build)}\n${steps.map((one) => `${lineOf(one)}\n`).join('')}`));
   return 0;
 }
 

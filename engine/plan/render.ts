@@ -1,5 +1,7 @@
 import {basename} from 'node:path/posix';
 import pc from 'picocolors';
+import {mapStrings} from '../base/map-strings.js';
+import {visible} from '../base/visible.js';
 import {formatDuration} from '../progress/format.js';
 import type {PlanReport, ReportStage, ReportStep, ReportVariable} from './report.js';
 
@@ -154,7 +156,8 @@ function estimateLines({report, colors}: Page): readonly string[] {
 }
 
 /** The plan for people. Ends in a line break. */
-export function renderPlan(report: PlanReport, options: RenderOptions = {}): string {
+export function renderPlan(given: PlanReport, options: RenderOptions = {}): string {
+  const report = mapStrings(given, visible);
   const colors = pc.createColors(options.color ?? false);
   const page: Page = {report, colors, width: options.width ?? Infinity};
   const globals = report.args.filter(({stage}) => stage === null);

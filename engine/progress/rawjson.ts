@@ -1,3 +1,4 @@
+import {mapStrings} from '../base/map-strings.js';
 import type {BuildEvent} from './events.js';
 import {noRedaction} from './log-lines.js';
 import {guarded, type Progress, type ProgressOptions} from './progress.js';
@@ -10,15 +11,10 @@ export function createRawJsonProgress(options: Omit<ProgressOptions, 'color'>): 
   const redactor = options.redactor ?? noRedaction;
   const held = new Map<string, {step: string; stream: 'stdout' | 'stderr'; text: string}>();
 
-  const redacted = (value: unknown): unknown => {
-    if (typeof value === 'string') return redactor.redact(value);
-    if (Array.isArray(value)) return value.map(redacted);
-    if (typeof value !== 'object' || value === null) return value;
-    return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, redacted(inner)]));
-  };
-
   const write = (event: object) => {
-    const {type, step, ...rest} = redacted(event) as Omit<BuildEvent, 'time'> & {step?: string};
+    const {type, step, ...rest} = mapStrings(event, (text) => redactor.redact(text)) as Omit<BuildEvent, 'time'> & {
+      step?: string;
+    };
     const head = step === undefined ? {type} : {type, step};
     options.write(`${JSON.stringify({time: new Date(options.now()).toISOString(), ...head, ...rest})}\n`);
   };

@@ -61,7 +61,7 @@ export async function jobSettings(
     extraHosts: [...(compose?.extraHosts ?? []), ...(flags.addHost ?? []).map(parseHost)],
     network: networkOf(flags.network, compose),
     noCache: !(flags.cache ?? true) || (compose?.noCache ?? false),
-    noCacheFilter: flags.noCacheFilter ?? [],
+    noCacheFilter: flags.noCacheFilter ?? compose?.noCacheFilter ?? [],
     cacheFrom: caches('from', flags.cacheFrom, compose, directory),
     cacheTo: caches('to', flags.cacheTo, compose, directory),
     pull: flags.pull ?? compose?.pull ?? false,

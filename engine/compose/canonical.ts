@@ -68,6 +68,7 @@ function canonicalBuild(node: ComposeNode, where: string): ComposeNode | undefin
     .filter(([key, entry]) => !key.startsWith('x-') && !isUntaggedNull(entry.value))
     .map(([key, entry]): [string, MapEntry] => {
       if (keyed.has(key)) return [key, {key: entry.key, value: keyedMap(entry.value, `${where}.${key}`)}];
+      if (key === 'no_cache_filter') return [key, {key: entry.key, value: list(entry.value)}];
       if (key === 'extra_hosts') return [key, {key: entry.key, value: hostList(entry.value, `${where}.${key}`)}];
       return [key, entry];
     });

@@ -77,6 +77,8 @@ export interface ComposeBuild {
   readonly ssh: readonly ComposeSsh[];
   readonly network: string | undefined;
   readonly noCache: boolean;
+  /** Names of stages. */
+  readonly noCacheFilter: readonly string[];
   readonly pull: boolean;
   readonly cacheFrom: readonly string[];
   readonly cacheTo: readonly string[];

@@ -1,7 +1,8 @@
 /** Keys of a `build` mapping (Compose Build Specification). */
 export const buildKeys: ReadonlySet<string> = new Set([
   ...['additional_contexts', 'args', 'cache_from', 'cache_to', 'context', 'dockerfile', 'dockerfile_inline'],
-  ...['entitlements', 'extra_hosts', 'isolation', 'labels', 'network', 'no_cache', 'platforms', 'privileged'],
+  ...['entitlements', 'extra_hosts', 'isolation', 'labels', 'network', 'no_cache', 'no_cache_filter'],
+  ...['platforms', 'privileged'],
   ...['provenance', 'pull', 'sbom', 'secrets', 'shm_size', 'ssh', 'tags', 'target', 'ulimits'],
 ]);
 

@@ -68,6 +68,7 @@ export function readBuild(
     ssh: readSsh(build, where, home),
     network: filledText(build, 'network', where),
     noCache: booleanField(build, 'no_cache', where),
+    noCacheFilter: textList(build, 'no_cache_filter', where).map((item) => item.text),
     pull: booleanField(build, 'pull', where),
     cacheFrom: textList(build, 'cache_from', where).map((item) => item.text),
     cacheTo: textList(build, 'cache_to', where).map((item) => item.text),

@@ -9,6 +9,14 @@ test('a checkout without a Compose file has no settings', async (t) => {
   t.is(await load(t, {Dockerfile: 'FROM a'}).build(), undefined);
 });
 
+test('no_cache_filter is a stage or a list of them, and those of later files are added', async (t) => {
+  const {build} = load(t, {
+    'compose.yaml': web('build: {context: ., no_cache_filter: builder}'),
+    'compose.override.yaml': web('build: {no_cache_filter: [test, docs]}'),
+  });
+  t.deepEqual((await build())?.noCacheFilter, ['builder', 'test', 'docs']);
+});
+
 test('a byte order mark is no part of the first key, which begins its line', async (t) => {
   const text = 'name: marked\nservices:\n  web: {build: .}\n';
   const found = await load(t, {'compose.yaml': `\ufeff${text}`}).build();

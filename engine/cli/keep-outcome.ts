@@ -5,7 +5,7 @@ import {fingerprint, type Looked, lookedEntries, lookedRoot} from '../context/fi
 import {isGitUrl} from '../context/source/git-url.js';
 import {defaults} from '../job/dockerfile-source.js';
 import type {JobResult} from '../job/run.js';
-import {formatReference, parseReference, withDefaultTag} from '../oci/reference.js';
+import {fullReference} from '../oci/reference.js';
 import type {Plan} from '../plan/plan.js';
 import {secretValues} from '../plan/secrets.js';
 import type {BuildEventBody} from '../progress/events.js';
@@ -60,7 +60,7 @@ export async function keepOutcome(ended: EndedCached): Promise<void> {
       const references = [...plan.graph.images, ...result.built.tags];
       const needs = needsOf(store, {
         keys: record.steps.flatMap(({cacheKey}) => (cacheKey === null ? [] : `sha256:${cacheKey}`)),
-        references: references.map((each) => formatReference(withDefaultTag(parseReference(each)))),
+        references: references.map(fullReference),
         diffIds: result.built.layers.map(({diffId}) => diffId ?? ''),
         facts: record.facts,
       });

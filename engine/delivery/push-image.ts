@@ -1,4 +1,5 @@
 import {mapLimited} from '../base/concurrency.js';
+import {oneChunk} from '../base/one-chunk.js';
 import {BuildError, messageOf} from '../base/errors.js';
 import type {ExportedImage, ExportedLayer, LayerForm} from '../drivers/driver.js';
 import {type Digest, digestOf} from '../oci/digest.js';
@@ -169,13 +170,13 @@ async function pushSmall(
   await Promise.all(
     targets.map(async (target) => {
       if (await target.has(digest, bytes.length, label, signal)) return;
-      await target.push({digest, size: bytes.length, open: (offset) => once(bytes.subarray(offset))}, label, signal);
+      await target.push(
+        {digest, size: bytes.length, open: (offset) => oneChunk(bytes.subarray(offset))},
+        label,
+        signal,
+      );
     }),
   );
-}
-
-async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {
-  yield await Promise.resolve(bytes);
 }
 
 /** The failure as an error that names the registry it happened with. */

@@ -139,10 +139,15 @@ export function withDefaultTag(reference: Reference): Reference {
   return reference.tag === undefined && reference.digest === undefined ? {...reference, tag: 'latest'} : reference;
 }
 
-/** `docker.io/library/debian:latest` of `debian`; undefined where the text is no reference. */
+/** `docker.io/library/debian:latest` of `debian`. Throws BuildError REFERENCE_INVALID. */
+export function fullReference(text: string): string {
+  return formatReference(withDefaultTag(parseReference(text)));
+}
+
+/** The same; undefined where the text is no reference. */
 export function normalReference(text: string): string | undefined {
   try {
-    return formatReference(withDefaultTag(parseReference(text)));
+    return fullReference(text);
   } catch {
     return undefined;
   }

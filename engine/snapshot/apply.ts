@@ -88,8 +88,7 @@ class LayerApplier implements TarHandler {
     this.#prefix = options.prefix ?? 'trusted.overlay.';
     const lowers = options.lowers ?? [];
     this.#hasBelow = lowers.length > 0;
-    // An empty layer on top makes a single lower an overlay, too: its whiteouts count.
-    this.#below = new LayerView(lowers.length === 1 ? [...lowers, ...lowers] : lowers, this.#prefix);
+    this.#below = new LayerView(lowers, this.#prefix, true);
     this.#unprivileged = options.unprivileged ?? false;
   }
 

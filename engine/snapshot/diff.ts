@@ -12,8 +12,8 @@ import {BuildError, quote} from '../base/errors.js';
 import type {Timestamp} from '../base/syscalls.js';
 import {isOpaque, LayerView, lstatOf, type OverlayPrefix} from './layer-view.js';
 import {layerError, readXattrs, timestampOf} from './metadata.js';
-import {byteString, bytesOf, display, noXattrs, type TarEntry, type TarType} from './tar-entry.js';
-import {endOfArchive, headerBlocks, paddingOf} from './tar-writer.js';
+import {byteString, bytesOf, display, noXattrs, paddingOf, type TarEntry, type TarType} from './tar-entry.js';
+import {endOfArchive, headerBlocks} from './tar-writer.js';
 
 export interface DiffOptions {
   /** Upper directory of an overlay, or a whole tree. Nobody writes to it meanwhile. */
@@ -120,7 +120,7 @@ function* entriesOf(options: DiffOptions): Generator<Found, void, undefined> {
     (below.mode === Number(stats.mode & 0o7777n) && below.uid === Number(stats.uid) && below.gid === Number(stats.gid));
   if (!same) yield {entry: entryOf('./', 'directory', root, stats, options), real: root};
   const lowers = options.lowers ?? [];
-  const view = lowers.length === 0 ? undefined : new LayerView([...lowers, ...lowers.slice(0, 1)], options.prefix);
+  const view = lowers.length === 0 ? undefined : new LayerView(lowers, options.prefix, true);
   yield* walk([root, ...(options.continued ?? []).map(byteString)], '', options, view, new Map());
 }
 

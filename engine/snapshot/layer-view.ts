@@ -51,12 +51,19 @@ export function cleanComponents(path: string): string[] {
 export class LayerView implements RootedTree<Located> {
   readonly #directories: readonly string[];
   readonly #prefix: OverlayPrefix;
+  readonly #isOverlay: boolean;
   /** Real directories that make up a merged one, topmost first. */
   readonly #merged = new Map<string, readonly string[]>();
 
-  constructor(directories: readonly (string | Buffer)[], prefix: OverlayPrefix = 'trusted.overlay.') {
+  /** `isOverlay`: device nodes 0:0 are whiteouts. Of one directory alone they are not, unless it is said. */
+  constructor(
+    directories: readonly (string | Buffer)[],
+    prefix: OverlayPrefix = 'trusted.overlay.',
+    isOverlay = directories.length > 1,
+  ) {
     this.#directories = directories.map(byteString);
     this.#prefix = prefix;
+    this.#isOverlay = isOverlay;
   }
 
   /** What is at a path whose parents are directories, not symlinks. The last component is not followed. */
@@ -107,10 +114,6 @@ export class LayerView implements RootedTree<Located> {
 
   linkAt(_: string, {real}: Located): string {
     return readlinkSync(bytesOf(real), {encoding: 'latin1'});
-  }
-
-  get #isOverlay(): boolean {
-    return this.#directories.length > 1;
   }
 
   #directoriesOf(path: string): readonly string[] {

@@ -22,13 +22,16 @@ export function isOverlayXattr(name: string): boolean {
 /** Labels of this machine, which mean nothing elsewhere. */
 const hostXattrs = new Set(['security.selinux', 'security.ima', 'security.evm']);
 
+/** Whether an attribute is the file's own, and none with which a build would steer the overlay or the machine. */
+export const isOwnXattr = (name: string): boolean => !isOverlayXattr(name) && !hostXattrs.has(name);
+
 /** Extended attributes that belong into a layer. `real` is a byte string. */
 export function readXattrs(real: string, which: 'all' | 'capability' | 'none'): ReadonlyMap<string, Buffer> {
   const out = new Map<string, Buffer>();
   if (which === 'none') return out;
   const path = bytesOf(real);
   for (const name of syscalls().listXattrs(path)) {
-    if (isOverlayXattr(name) || hostXattrs.has(name)) continue;
+    if (!isOwnXattr(name)) continue;
     if (which === 'capability' && name !== 'security.capability') continue;
     const value = syscalls().getXattr(path, name);
     if (value !== undefined) out.set(name, value);

@@ -29,6 +29,11 @@ export const blockSize = 512;
 export const noXattrs: ReadonlyMap<string, Buffer> = new Map();
 export const xattrPrefix = 'SCHILY.xattr.';
 
+/** Zero bytes between a file of `size` bytes and the next header. */
+export function paddingOf(size: number): number {
+  return (blockSize - (size % blockSize)) % blockSize;
+}
+
 /** The bytes of a byte string. */
 export function bytesOf(text: string): Buffer {
   return Buffer.from(text, 'latin1');

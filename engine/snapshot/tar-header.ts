@@ -15,7 +15,6 @@ export interface RawHeader {
   readonly link: string;
   readonly major: number;
   readonly minor: number;
-  readonly gnu: boolean;
 }
 
 export function tarInvalid(why: string, name?: string): BuildError {
@@ -49,7 +48,6 @@ export function parseHeader(block: Buffer): RawHeader {
     link: text(block, 157, 100),
     major: posix || gnu ? number(block, 329, 8, 'device') : 0,
     minor: posix || gnu ? number(block, 337, 8, 'device') : 0,
-    gnu,
   };
 }
 

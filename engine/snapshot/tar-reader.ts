@@ -1,5 +1,5 @@
 import {createPax10Map, parseSparseMap, type Segment, sparseMapOf} from './tar-sparse.js';
-import {blockSize, noXattrs, type TarEntry, type TarType, xattrPrefix} from './tar-entry.js';
+import {blockSize, noXattrs, paddingOf, type TarEntry, type TarType, xattrPrefix} from './tar-entry.js';
 import {parseHeader, parsePaxTime, type RawHeader, tarInvalid, text} from './tar-header.js';
 import {type PaxRecords, parsePax} from './tar-pax.js';
 
@@ -151,7 +151,7 @@ export class TarReader {
       throw tarInvalid(`an extended header has ${raw.size} bytes, more than ${metaLimit}`, raw.name);
     const size = raw.size;
     const done = (bytes: Buffer): void => {
-      this.#padding = paddingAfter(size);
+      this.#padding = paddingOf(size);
       this.#wantHeader();
       switch (raw.typeflag) {
         case 'L':
@@ -196,7 +196,7 @@ export class TarReader {
     // Only files have data; what others announce (some writers put a size on links) is skipped as Go's reader does.
     const isFile = entry.type === 'file';
     const stored = isFile || raw.typeflag === 'D' ? size : 0;
-    this.#padding = paddingAfter(stored);
+    this.#padding = paddingOf(stored);
     const map =
       sparse === undefined ? (isFile ? sparseMapOf(records, entry.name) : undefined) : {...sparse, name: undefined};
     if (map !== undefined && map.segments === undefined) {
@@ -299,10 +299,6 @@ export class TarReader {
 }
 
 const zeros = Buffer.alloc(blockSize);
-
-function paddingAfter(size: number): number {
-  return (blockSize - (size % blockSize)) % blockSize;
-}
 
 function whole(value: string | undefined, otherwise: number, what: string, name: string): number {
   if (value === undefined) return otherwise;

@@ -1,5 +1,5 @@
 import type {TarEntry, TarType} from './tar-entry.js';
-import {blockSize, bytesOf, xattrPrefix} from './tar-entry.js';
+import {blockSize, bytesOf, paddingOf, xattrPrefix} from './tar-entry.js';
 import {formatPaxTime, octalLimit, splitName, writeHeader} from './tar-header.js';
 
 const typeflags: Readonly<Record<TarType, string>> = {
@@ -15,11 +15,6 @@ const idLimit = octalLimit(8);
 const sizeLimit = octalLimit(12);
 const none = Buffer.alloc(0);
 const plain = /^[\x20-\x7e]*$/;
-
-/** Zero bytes between a file of `size` bytes and the next header. */
-export function paddingOf(size: number): number {
-  return (blockSize - (size % blockSize)) % blockSize;
-}
 
 /** Two blocks of zeros: the end of an archive. */
 export const endOfArchive: Buffer = Buffer.alloc(2 * blockSize);

@@ -1,5 +1,5 @@
-import {type TarEntry, noXattrs} from '../../engine/snapshot/tar-entry.js';
-import {endOfArchive, headerBlocks, paddingOf} from '../../engine/snapshot/tar-writer.js';
+import {noXattrs, paddingOf, type TarEntry} from '../../engine/snapshot/tar-entry.js';
+import {endOfArchive, headerBlocks} from '../../engine/snapshot/tar-writer.js';
 
 export type Piece = Partial<Omit<TarEntry, 'size'>> & {readonly name: string; readonly content?: string | Buffer};
 

@@ -1,4 +1,5 @@
 import {BuildError, messageOf} from '../../base/errors.js';
+import {oneChunk} from '../../base/one-chunk.js';
 import {type Digest, digestOf, isDigest} from '../../oci/digest.js';
 import {ociInvalid} from '../../oci/json.js';
 import {configLimit, parseImageConfig} from '../../oci/parse-config.js';
@@ -129,7 +130,7 @@ async function readWhole(
       writeCompressed(store, id, {mediaType, digest, size});
     }
     const configDigest = digestOf(configBytes);
-    await writeBlob(store, whole(configBytes), {digest: configDigest, size: configBytes.length});
+    await writeBlob(store, oneChunk(configBytes), {digest: configDigest, size: configBytes.length});
     return {configBytes, forms};
   } catch (error) {
     signal.throwIfAborted();
@@ -160,8 +161,4 @@ function exported(store: Store, diffId: Digest, read: () => Promise<SavedForms>)
 
 function readable(store: Store, {mediaType, digest, size}: LayerForm): ReadyLayer {
   return {mediaType, digest, size, open: (offset) => readBlobFrom(store, digest, offset)};
-}
-
-async function* whole(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  yield await Promise.resolve(bytes);
 }

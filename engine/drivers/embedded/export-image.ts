@@ -1,7 +1,7 @@
 import {BuildError} from '../../base/errors.js';
 import {layerCompression} from '../../oci/media-types.js';
 import {configLimit} from '../../oci/parse-config.js';
-import {familiarName, formatReference, parseReference, type Reference, withDefaultTag} from '../../oci/reference.js';
+import {familiarName, formatReference, normalReference, type Reference, withDefaultTag} from '../../oci/reference.js';
 import type {EndpointOptions} from '../../registry/endpoint.js';
 import {compressLayer} from '../../snapshot/compressed-layer.js';
 import {claimBlob, readBlob, readBlobBytes, readBlobFrom} from '../../store/blobs.js';
@@ -81,13 +81,9 @@ export async function exportFromStore(
 }
 
 function tagOf(store: Store, reference: string): Tag | undefined {
-  try {
-    return readTag(store, formatReference(withDefaultTag(parseReference(reference))));
-  } catch (error) {
-    // A layout or an archive has no name here.
-    if (error instanceof BuildError) return undefined;
-    throw error;
-  }
+  // A layout or an archive has no name here.
+  const name = normalReference(reference);
+  return name === undefined ? undefined : readTag(store, name);
 }
 
 function noSuchImage(store: Store, reference: Reference): BuildError {

@@ -1,21 +1,20 @@
 import {createReadStream} from 'node:fs';
+import {oneChunk} from '../../base/one-chunk.js';
 import type {DebianBaseImage} from '../../bases/debian.js';
 import {digestOf, parseDigest} from '../../oci/digest.js';
 import {renderManifest} from '../../oci/manifest.js';
 import {mediaTypes} from '../../oci/media-types.js';
 import {hostPlatform} from '../../oci/platform.js';
-import {formatReference, parseReference, withDefaultTag} from '../../oci/reference.js';
+import {fullReference} from '../../oci/reference.js';
 import {writeBlob} from '../../store/blobs.js';
 import {closeStore, openStore} from '../../store/open.js';
 import {readTag, writeTag} from '../../store/tags.js';
-
-const normal = (reference: string): string => formatReference(withDefaultTag(parseReference(reference)));
 
 /** Whether the store at `root` has an image of this name. */
 export function hasImage(root: string, reference: string, signal: AbortSignal): boolean {
   const store = openStore(root, signal);
   try {
-    return readTag(store, normal(reference)) !== undefined;
+    return readTag(store, fullReference(reference)) !== undefined;
   } finally {
     closeStore(store);
   }
@@ -36,10 +35,10 @@ export async function importBase(root: string, base: DebianBaseImage, signal: Ab
       layers: [{mediaType: mediaTypes.ociLayer, digest, size: base.size}],
     });
     const manifestDigest = digestOf(manifest);
-    await writeBlob(store, whole(config), {digest: configDigest, size: config.length});
-    await writeBlob(store, whole(manifest), {digest: manifestDigest, size: manifest.length});
+    await writeBlob(store, oneChunk(config), {digest: configDigest, size: config.length});
+    await writeBlob(store, oneChunk(manifest), {digest: manifestDigest, size: manifest.length});
     writeTag(store, {
-      reference: normal(base.reference),
+      reference: fullReference(base.reference),
       manifestDigest,
       configDigest,
       platform: hostPlatform(),
@@ -49,8 +48,4 @@ export async function importBase(root: string, base: DebianBaseImage, signal: Ab
   } finally {
     closeStore(store);
   }
-}
-
-async function* whole(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  yield await Promise.resolve(bytes);
 }

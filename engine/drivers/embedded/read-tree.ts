@@ -3,8 +3,8 @@ import {posix} from 'node:path';
 import {setImmediate} from 'node:timers/promises';
 import {BuildError, quote} from '../../base/errors.js';
 import {LayerView, type Located, type OverlayPrefix} from '../../snapshot/layer-view.js';
-import {byteString, bytesOf, display, noXattrs, type TarEntry} from '../../snapshot/tar-entry.js';
-import {endOfArchive, headerBlocks, paddingOf} from '../../snapshot/tar-writer.js';
+import {byteString, bytesOf, display, noXattrs, paddingOf, type TarEntry} from '../../snapshot/tar-entry.js';
+import {endOfArchive, headerBlocks} from '../../snapshot/tar-writer.js';
 
 const chunkSize = 1024 * 1024;
 

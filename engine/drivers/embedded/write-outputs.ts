@@ -1,9 +1,10 @@
 import {BuildError} from '../../base/errors.js';
+import {oneChunk} from '../../base/one-chunk.js';
 import type {ImageConfig} from '../../oci/config.js';
 import {type Digest, digestOf} from '../../oci/digest.js';
 import {type Descriptor, renderManifest} from '../../oci/manifest.js';
 import {layerMediaType, mediaTypes} from '../../oci/media-types.js';
-import {formatReference, parseReference, withDefaultTag} from '../../oci/reference.js';
+import {fullReference} from '../../oci/reference.js';
 import {renderImageConfig} from '../../oci/render-config.js';
 import type {Plan} from '../../plan/plan.js';
 import type {RegistryClient} from '../../registry/client.js';
@@ -21,7 +22,7 @@ import {annotationsOf, isPushed, namesOf, sourcesOf} from './outputs/attributes.
 import {describeImage, type FinishedLayer} from './outputs/finished-image.js';
 import {type BuiltStage, imageConfigOf, type StepLayer as StepTime} from './outputs/image-config.js';
 import {pushImage} from './outputs/push-image.js';
-import {writeOutputs} from './outputs/write-output.js';
+import {writeOutput} from './outputs/write-output.js';
 import {epochOf} from './solve/epoch.js';
 import {NotCached} from './solve/not-cached.js';
 import type {LandedTree, Tree} from './solve/tree.js';
@@ -131,7 +132,7 @@ async function describe(
 
 async function tagImage({store, plan, tree}: OutputParts, image: Described, tags: readonly string[]): Promise<void> {
   const {configBytes, configDigest, layers} = image;
-  await writeBlob(store, once(configBytes), {digest: configDigest, size: configBytes.length});
+  await writeBlob(store, oneChunk(configBytes), {digest: configDigest, size: configBytes.length});
   const manifest = renderManifest({
     schemaVersion: 2,
     mediaType: mediaTypes.ociManifest,
@@ -139,11 +140,11 @@ async function tagImage({store, plan, tree}: OutputParts, image: Described, tags
     layers,
   });
   const manifestDigest = digestOf(manifest);
-  await writeBlob(store, once(manifest), {digest: manifestDigest, size: manifest.length});
+  await writeBlob(store, oneChunk(manifest), {digest: manifestDigest, size: manifest.length});
   const snapshots = await tree.chain();
   for (const tag of tags) {
     writeTag(store, {
-      reference: formatReference(withDefaultTag(parseReference(tag))),
+      reference: fullReference(tag),
       manifestDigest,
       configDigest,
       platform: plan.graph.platform,
@@ -176,7 +177,7 @@ async function writeOthers(parts: OutputParts, outputs: readonly Output[]): Prom
     const image = describeImage({
       config: described?.config ?? withoutLayers(plan, base, request),
       layers,
-      tags: [...new Set([...request.tags, ...namesOf(output)].map(fullName))],
+      tags: [...new Set([...request.tags, ...namesOf(output)].map(fullReference))],
       annotations: annotationsOf(output),
       docker: output.attributes['oci-mediatypes'] === 'false',
     });
@@ -192,8 +193,8 @@ async function writeOthers(parts: OutputParts, outputs: readonly Output[]): Prom
       if (mountTree === undefined) throw new NotCached('a root file system');
       return mountTree(tree);
     };
-    const outputPlace = {store, snapshots: [], rootDirectory, root: !place.rootless, epoch, stdout};
-    await orDamaged(() => writeOutputs([output], image, outputPlace, signal), ids, form);
+    const outputPlace = {rootDirectory, root: !place.rootless, epoch, stdout};
+    await orDamaged(() => writeOutput(output, image, outputPlace, signal), ids, form);
   }
   return written;
 
@@ -214,10 +215,4 @@ function withoutLayers(plan: Plan, base: ImageConfig | undefined, request: Build
   const chain = stageChain(plan).map((stage): BuiltStage => ({stage, layers: new Map()}));
   const config = imageConfigOf(chain, base, {labels: request.labels});
   return {...config, rootfs: {...config.rootfs, diff_ids: []}};
-}
-
-const fullName = (tag: string): string => formatReference(withDefaultTag(parseReference(tag)));
-
-async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  yield await Promise.resolve(bytes);
 }

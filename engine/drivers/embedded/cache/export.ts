@@ -1,4 +1,5 @@
 import {messageOf} from '../../../base/errors.js';
+import {oneChunk} from '../../../base/one-chunk.js';
 import {blobPath} from '../../../oci/layout.js';
 import {digestOf} from '../../../oci/digest.js';
 import {type Descriptor, renderManifest} from '../../../oci/manifest.js';
@@ -75,7 +76,7 @@ async function exportCache(spec: CacheSpec, parts: ExportParts): Promise<void> {
   const small = [config, manifest].map((bytes) => ({
     digest: digestOf(bytes),
     size: bytes.length,
-    open: () => once(bytes),
+    open: () => oneChunk(bytes),
   }));
   const blobs = [...layers, ...small].map(({digest, size, open}) => ({digest, size, open, name: blobPath(digest)}));
   if (spec.type === 'local') {
@@ -139,9 +140,4 @@ function manifestOf(document: CacheDocument, all: readonly FinishedLayer[], spec
     })),
   });
   return {manifest, config, layers};
-}
-
-// eslint-disable-next-line @typescript-eslint/require-await -- a stream of one chunk
-async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {
-  yield bytes;
 }

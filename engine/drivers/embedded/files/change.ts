@@ -2,10 +2,9 @@ import {rmdirSync, unlinkSync, type BigIntStats} from 'node:fs';
 import {hasErrno} from '../../../base/errors.js';
 import {syscalls} from '../../../base/syscalls.js';
 import {LayerView, type OverlayPrefix} from '../../../snapshot/layer-view.js';
-import {timestampOf} from '../../../snapshot/metadata.js';
+import {isOwnXattr, timestampOf} from '../../../snapshot/metadata.js';
 import {parentOf, systemPath} from './byte-path.js';
 import {type Copied, type CopiedBy, copiedOf, readCopied} from './copied-list.js';
-import {ownAttribute} from './file-copy.js';
 import {isDirectory} from './resolve.js';
 import {NotAChange} from './not-a-change.js';
 import type {CopyReuse, PathTime} from './reuse.js';
@@ -34,7 +33,7 @@ const mostChanged = 0.25;
 export function createCopyChange({root, list, by, below, prefix}: CopyChangePlaces): CopyReuse {
   const known = readCopied(list, by);
   if (known.size < leastPaths) throw new NotAChange('little or nothing is known of the earlier run');
-  const view = new LayerView(below.length === 1 ? [...below, ...below] : below, prefix);
+  const view = new LayerView(below, prefix, true);
   const seen = new Set<string>();
   /** Directories of the source, by where they go. */
   const directories = new Map<string, BigIntStats>();
@@ -107,4 +106,4 @@ export function createCopyChange({root, list, by, below, prefix}: CopyChangePlac
 /** What is in a directory before the directory. */
 const backwards = ([a]: readonly [string, Copied], [b]: readonly [string, Copied]): number => (a < b ? 1 : -1);
 
-const attributesOf = (path: Buffer): readonly string[] => syscalls().listXattrs(path).filter(ownAttribute);
+const attributesOf = (path: Buffer): readonly string[] => syscalls().listXattrs(path).filter(isOwnXattr);

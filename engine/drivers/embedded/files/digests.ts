@@ -4,10 +4,10 @@ import {setImmediate} from 'node:timers/promises';
 import {hasErrno} from '../../../base/errors.js';
 import {syscalls} from '../../../base/syscalls.js';
 import {openSourceFile} from '../../../context/open-in-place.js';
+import {isOwnXattr} from '../../../snapshot/metadata.js';
 import {typeOf} from '../../../context/walk.js';
 import {unreadable, changed} from '../../../context/unreadable.js';
 import {decodePath, join, nameOf, quotePath, stepError} from './byte-path.js';
-import {ownAttribute} from './file-copy.js';
 import {compilePatterns, type Matched, type PathPatterns} from './patterns.js';
 import {isDirectory, isFile, targetOf} from './resolve.js';
 import {isRemote, type Fetched} from './remote-source.js';
@@ -254,7 +254,7 @@ function attributesAt(full: string, path: string): readonly (readonly [string, s
   try {
     return calls
       .listXattrs(raw)
-      .filter(ownAttribute)
+      .filter(isOwnXattr)
       .sort()
       .map((name) => [name, calls.getXattr(raw, name)?.toString('base64') ?? '']);
   } catch (error) {

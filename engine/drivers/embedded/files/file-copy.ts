@@ -10,7 +10,7 @@ import {
   writeSync,
 } from 'node:fs';
 import {syscalls, type Timestamp} from '../../../base/syscalls.js';
-import {isOverlayXattr} from '../../../snapshot/metadata.js';
+import {isOwnXattr} from '../../../snapshot/metadata.js';
 import {BuildError, hasErrno} from '../../../base/errors.js';
 import {openSourceFile} from '../../../context/open-in-place.js';
 
@@ -119,17 +119,11 @@ const changed = (job: FileJob): BuildError =>
     {remedy: 'Build again when nothing writes into the build context.'},
   );
 
-/** Labels of this machine, which mean nothing elsewhere. */
-const machine = new Set(['security.selinux', 'security.ima', 'security.evm']);
-
-/** Whether an attribute is the file's own, and none with which a build would steer the overlay or the machine. */
-export const ownAttribute = (name: string): boolean => !isOverlayXattr(name) && !machine.has(name);
-
 /** Every attribute that the target takes; one that it refuses is left out, as every builder does. */
 export function copyXattrs(source: Buffer, target: Buffer): void {
   const calls = syscalls();
   for (const name of calls.listXattrs(source)) {
-    if (!ownAttribute(name)) continue;
+    if (!isOwnXattr(name)) continue;
     try {
       const value = calls.getXattr(source, name);
       if (value !== undefined) calls.setXattr(target, name, value);

@@ -19,13 +19,12 @@ import {syscalls, type Timestamp} from '../../../base/syscalls.js';
 import {changed} from '../../../context/unreadable.js';
 import {openSourceFile} from '../../../context/open-in-place.js';
 import {archiveKind, decompress, peekBytes} from '../../../context/source/archive.js';
-import {writeAll} from '../../../snapshot/metadata.js';
+import {isOwnXattr, writeAll} from '../../../snapshot/metadata.js';
 import type {TarEntry} from '../../../snapshot/tar-entry.js';
 import {archiveError} from '../../../snapshot/tar-header.js';
 import {readTar, type TarHandler} from '../../../snapshot/tar-reader.js';
 import {cleanComponents, join, nameOf, parentOf, shown, stepError, decodePath, quotePath} from './byte-path.js';
 import {ioError, makeDirectory, type Destination} from './destination.js';
-import {ownAttribute} from './file-copy.js';
 import type {Owner} from './owner.js';
 import {isDirectory, resolve} from './resolve.js';
 import {rawTree} from './source-tree.js';
@@ -277,7 +276,7 @@ class Unpacker implements TarHandler {
 
   #xattrs(path: string, entry: TarEntry): void {
     for (const [name, value] of entry.xattrs) {
-      if (!ownAttribute(name)) continue;
+      if (!isOwnXattr(name)) continue;
       try {
         syscalls().setXattr(this.#real(path), name, value);
       } catch (error) {

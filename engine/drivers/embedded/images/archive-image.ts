@@ -14,7 +14,7 @@ import {manifestLimit} from '../../../oci/manifest.js';
 import {mediaTypes} from '../../../oci/media-types.js';
 import {configLimit, parseImageConfig} from '../../../oci/parse-config.js';
 import type {Platform} from '../../../oci/platform.js';
-import {familiarName, formatReference, parseReference, withDefaultTag} from '../../../oci/reference.js';
+import {familiarName, normalReference, parseReference} from '../../../oci/reference.js';
 import type {ArchivedFile, ArchiveFile} from './archive-file.js';
 import {type BlobReader, imageFromBlobs} from './from-blobs.js';
 import type {ImageLayer, ResolvedImage} from './image-source.js';
@@ -178,17 +178,10 @@ function parseSaved(bytes: Buffer): readonly SavedEntry[] {
 }
 
 function choose(images: readonly SavedEntry[], name: string | undefined, path: string): SavedEntry {
-  const full = (text: string): string | undefined => {
-    try {
-      return formatReference(withDefaultTag(parseReference(text)));
-    } catch {
-      return undefined;
-    }
-  };
   const [only, second] = images;
   if (name === undefined && only !== undefined && second === undefined) return only;
   const wanted = name ?? 'latest';
-  const byName = images.find(({names}) => names.some((other) => full(other) === full(wanted)));
+  const byName = images.find(({names}) => names.some((other) => normalReference(other) === normalReference(wanted)));
   const byTag = images.find(({names}) => names.some((other) => other.endsWith(`:${wanted}`)));
   const found = byName ?? byTag;
   if (found !== undefined) return found;

@@ -1,12 +1,13 @@
 import {stat} from 'node:fs/promises';
 import {BuildError, messageOf} from '../../../base/errors.js';
+import {oneChunk} from '../../../base/one-chunk.js';
 import {createHasher, digestOf, type Digest} from '../../../oci/digest.js';
 import {checkLayoutFile, indexFile, layoutFile, layoutFullNames, parseLayoutIndex} from '../../../oci/layout.js';
 import {type Descriptor, manifestLimit, renderManifest} from '../../../oci/manifest.js';
 import {layerCompression, mediaTypes} from '../../../oci/media-types.js';
 import {configLimit} from '../../../oci/parse-config.js';
 import {hostPlatform, normalisePlatform, type Platform} from '../../../oci/platform.js';
-import {formatReference, parseReference, withDefaultTag} from '../../../oci/reference.js';
+import {fullReference} from '../../../oci/reference.js';
 import {decompress} from '../../../snapshot/decompress.js';
 import {archiveError} from '../../../snapshot/tar-header.js';
 import {readBlob, writeBlob} from '../../../store/blobs.js';
@@ -126,7 +127,7 @@ async function keepAll(
   }
   const named = (tags.length > 0 && only !== undefined ? [{...only, names: tags}] : found).map((each) => ({
     ...each,
-    names: [...new Set(each.names.map((text) => formatReference(withDefaultTag(parseReference(text)))))],
+    names: [...new Set(each.names.map(fullReference))],
   }));
   if (named.some((each) => each.names.length === 0)) {
     throw new BuildError('USAGE', `${name} has an image without a name`, {remedy: 'Give it one: --tag NAME:TAG.'});
@@ -162,8 +163,8 @@ async function keep(
       layers: image.layers.map(({mediaType, digest, size}) => ({mediaType, digest, size})),
     });
   const manifestDigest = digestOf(bytes);
-  await writeBlob(store, once(config), {digest: configDigest, size: config.length});
-  await writeBlob(store, once(bytes), {digest: manifestDigest, size: bytes.length});
+  await writeBlob(store, oneChunk(config), {digest: configDigest, size: config.length});
+  await writeBlob(store, oneChunk(bytes), {digest: manifestDigest, size: bytes.length});
   return {manifestDigest, configDigest};
 }
 
@@ -187,9 +188,4 @@ async function keepLayer(
 
 function platformOf({config: {os, architecture, variant}}: ResolvedImage): Platform {
   return os === '' || architecture === '' ? hostPlatform() : normalisePlatform(os, architecture, variant);
-}
-
-// eslint-disable-next-line @typescript-eslint/require-await -- a stream of one chunk
-async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {
-  yield bytes;
 }

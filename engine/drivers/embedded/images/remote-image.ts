@@ -1,4 +1,5 @@
 import {BuildError} from '../../../base/errors.js';
+import {oneChunk} from '../../../base/one-chunk.js';
 import {type Digest, verifyStream} from '../../../oci/digest.js';
 import {normalisePlatform, type Platform, samePlatform} from '../../../oci/platform.js';
 import {familiarName, formatReference, type Reference} from '../../../oci/reference.js';
@@ -101,12 +102,7 @@ async function imageInStore(
 }
 
 async function keep(store: Store, digest: Digest, bytes: Uint8Array): Promise<void> {
-  await writeBlob(store, once(bytes), {digest, size: bytes.length});
-}
-
-// eslint-disable-next-line @typescript-eslint/require-await -- a stream of one chunk
-async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {
-  yield bytes;
+  await writeBlob(store, oneChunk(bytes), {digest, size: bytes.length});
 }
 
 function layerAccess(

@@ -1,4 +1,5 @@
 import {BuildError} from '../../../base/errors.js';
+import {oneChunk} from '../../../base/one-chunk.js';
 import {type Digest, verifyStream} from '../../../oci/digest.js';
 import {
   blobPath,
@@ -9,8 +10,8 @@ import {
   renderLayoutIndex,
 } from '../../../oci/layout.js';
 import {familiarName, formatReference, parseReference, withDefaultTag} from '../../../oci/reference.js';
-import {byteString, noXattrs} from '../../../snapshot/tar-entry.js';
-import {endOfArchive, headerBlocks, paddingOf} from '../../../snapshot/tar-writer.js';
+import {byteString, noXattrs, paddingOf} from '../../../snapshot/tar-entry.js';
+import {endOfArchive, headerBlocks} from '../../../snapshot/tar-writer.js';
 import type {DescribedImage} from './finished-image.js';
 
 /** A file of a layout: bytes, or a layer. */
@@ -34,7 +35,7 @@ export function imageBlobs(image: DescribedImage): readonly (LayoutFile & {reado
   const small = [
     {digest: image.configDigest, bytes: image.configBytes},
     {digest: image.descriptor.digest, bytes: image.manifestBytes},
-  ].map(({digest, bytes}) => ({digest, size: bytes.length, open: () => once(bytes)}));
+  ].map(({digest, bytes}) => ({digest, size: bytes.length, open: () => oneChunk(bytes)}));
   const layers = image.layers.map(({digest, size, open}) => ({
     digest,
     size,
@@ -51,7 +52,7 @@ export function imageBlobs(image: DescribedImage): readonly (LayoutFile & {reado
  * `docker load` reads.
  */
 export function imageFiles(images: readonly DescribedImage[], docker: boolean): readonly LayoutFile[] {
-  const file = (name: string, bytes: Buffer): LayoutFile => ({name, size: bytes.length, open: () => once(bytes)});
+  const file = (name: string, bytes: Buffer): LayoutFile => ({name, size: bytes.length, open: () => oneChunk(bytes)});
   const index = renderLayoutIndex(images.flatMap(({descriptor, tags}) => layoutEntries(descriptor, layoutNames(tags))));
   const blobs = new Map(images.flatMap(imageBlobs).map((blob) => [blob.digest, blob]));
   return [
@@ -72,11 +73,6 @@ function dockerManifest(images: readonly DescribedImage[]): Buffer {
     };
   });
   return Buffer.from(JSON.stringify(documents));
-}
-
-// eslint-disable-next-line @typescript-eslint/require-await -- a stream of one chunk
-async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {
-  yield bytes;
 }
 
 /** One tar of the files, the same bytes for the same files; `epoch`: the time of every entry, seconds since 1970. */

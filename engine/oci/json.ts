@@ -16,7 +16,7 @@ export function parseJsonObject(what: string, bytes: Uint8Array | string, limit:
   } catch (error) {
     throw ociInvalid(what, `not JSON: ${messageOf(error)}`, error);
   }
-  return asObject(what, 'it', value);
+  return asObject(what, 'the document', value);
 }
 
 export function asObject(what: string, field: string, value: unknown): JsonObject {

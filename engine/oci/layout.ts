@@ -52,7 +52,7 @@ export function renderLayoutIndex(manifests: readonly Descriptor[]): Buffer {
   return renderManifest({schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests});
 }
 
-/** The full references that an index gives an image: containerd's, or where the tag is a whole name, as Podman and Skopeo write. */
+/** The full references that an index gives an image: containerd's annotation, else a tag that is a whole name, as Podman and Skopeo write it. */
 export function layoutFullNames({annotations = {}}: Descriptor): readonly string[] {
   const full = annotations[containerdName];
   if (full !== undefined) return [full];
@@ -71,7 +71,7 @@ export function selectFromLayout(index: Index, selector: LayoutSelector, path: s
   const {tag, digest} = selector;
   if (digest !== undefined) {
     const found = index.manifests.find((descriptor) => descriptor.digest === digest);
-    // Blobs that only a nested index names can be had by digest as well: their type is found out by reading them.
+    // A blob that only a nested index names can be selected too: its type and size are found out by reading it.
     return found ?? {mediaType: '', digest, size: -1};
   }
   const names = index.manifests.flatMap(namesOf);

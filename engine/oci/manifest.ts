@@ -43,7 +43,7 @@ export interface DescriptorPlatform extends Platform {
 export interface Manifest {
   readonly schemaVersion: 2;
   readonly mediaType: string;
-  /** What it is, where it is no image. */
+  /** What it holds, where that is not an image. */
   readonly artifactType?: string;
   readonly config: Descriptor;
   readonly layers: readonly Descriptor[];

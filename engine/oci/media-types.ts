@@ -39,7 +39,7 @@ const layerCompressions: ReadonlyMap<string, Compression> = new Map(
   } as const),
 );
 
-/** What the media type says of a layer's bytes; undefined where it is no layer (an attestation, an encrypted layer). */
+/** What the media type says of a layer's bytes; undefined where it is not a layer (an attestation, an encrypted layer). */
 export function layerCompression(mediaType: string): Compression | undefined {
   return layerCompressions.get(mediaType);
 }

@@ -30,7 +30,7 @@ export interface ApplyOptions extends TarReaderOptions {
   /** Snapshots below it, topmost first; none for the first layer. */
   readonly lowers?: readonly string[];
   readonly prefix?: OverlayPrefix;
-  /** In a user namespace: devices and attributes that the kernel refuses are left out and reported. */
+  /** In a user namespace: devices, and attributes that the kernel refuses, are left out and reported. */
   readonly unprivileged?: boolean;
 }
 
@@ -46,7 +46,7 @@ export interface Applied {
  * Applies a layer (OCI image-spec, layer.md) so that `directory` can be an overlay's lower directory: whiteouts become 0:0
  * devices, opaque markers the overlay's attribute. Every path is resolved component by component inside the layers; the
  * archive is not trusted. Rejects with BuildError ARCHIVE_INVALID, NO_SPACE, KERNEL_REFUSED or IO; `directory` is then half
- * made and to be thrown away.
+ * made, and must be thrown away.
  */
 export async function applyLayer(
   source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
@@ -195,12 +195,12 @@ class LayerApplier implements TarHandler {
     const path = join(parent, name);
     const stats = lstatOf(this.#real(path));
     if (this.#made.has(path)) {
-      // A whiteout speaks of the layers below only, also where it follows its own layer's entry.
+      // A whiteout hides what the layers below have, and never an entry of its own layer.
       if (stats?.isDirectory() === true) this.#makeOpaque(path);
       return;
     }
     if (stats !== undefined) this.#remove(path);
-    // Without anything to hide, the device would be listed in a directory that is in no other layer.
+    // Where there is nothing to hide, the device itself would show in a directory that no other layer has.
     if (this.#visibleBelow(path) !== undefined) syscalls().makeNode(bytesOf(this.#real(path)), constants.S_IFCHR, 0, 0);
   }
 
@@ -222,7 +222,7 @@ class LayerApplier implements TarHandler {
       case 'directory':
         if (!merges) mkdirSync(real, 0o700);
         this.#directories.add(path);
-        // Something that was no directory hid what is below.
+        // What was here, and not a directory, hid what the layers below have.
         if (before !== undefined && !merges && this.#below.lookup(path) !== undefined) this.#makeOpaque(path);
         break;
       case 'file': {
@@ -364,7 +364,7 @@ class LayerApplier implements TarHandler {
       mkdirSync(bytesOf(real), 0o755);
       chmodSync(bytesOf(real), 0o755);
       if (hidden) this.#makeOpaque(path);
-      // The layer says nothing of it: a time that does not vary between runs.
+      // The layer has no entry for it: it gets a time that does not vary between runs.
       this.#times.set(path, time);
     } else if (found.real !== real) {
       copyUp(found.real, real);

@@ -6,7 +6,7 @@ import type {Compression} from '../oci/media-types.js';
 
 export interface Compressor {
   readonly compression: Compression;
-  /** Which code compresses, and how: fixed for an output, and said in its metadata, for it decides the digest. */
+  /** Which code compresses, and how. It decides the digest, so it is fixed for an output and recorded in its metadata. */
   readonly implementation: string;
   /** The same input gives the same output, however it is cut into chunks. */
   compress(source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): AsyncIterable<Buffer>;
@@ -14,7 +14,7 @@ export interface Compressor {
 
 const segmentSize = 1024 * 1024;
 const windowSize = 32 * 1024;
-/** Segments that are compressed at once: the machine's cores are for the steps, too. */
+/** Segments that are compressed at once: the steps need the machine's cores too. */
 const atOnce = 3;
 const deflate = promisify<Buffer, object, Buffer>(deflateRaw);
 

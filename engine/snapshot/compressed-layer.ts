@@ -5,7 +5,7 @@ import {openBlobWriter} from '../store/blob-writer.js';
 import type {Store} from '../store/store.js';
 import {createCompressor} from './compress.js';
 
-/** Who delivers waits for it: a hundredth more bytes in two thirds of the time of the usual level. */
+/** A delivery waits for it: this level gives 1 % more bytes than the default in two thirds of the time. */
 const level = 4;
 
 /**

@@ -164,7 +164,7 @@ function* walk(
     const inner = path === '' ? name : `${path}/${name}`;
     const stats = lstatSync(bytesOf(real), {bigint: true});
     if (stats.isCharacterDevice() && stats.rdev === 0n) {
-      // Where the layer continues others, it may be one of theirs that is deleted, and none of those below.
+      // Where the layer continues others, what is deleted may be theirs, and not be in any layer below.
       if (directories.length > 1 && view?.lookup(inner) === undefined) continue;
       yield {entry: marker(path === '' ? `.wh.${name}` : `${path}/.wh.${name}`), real};
       continue;
@@ -196,7 +196,7 @@ function* walk(
   }
 }
 
-/** The kernel marks every new directory as opaque: only over a directory does that say anything. */
+/** The kernel marks every new directory as opaque, which matters only where a layer below has one there. */
 function hidesBelow(real: string, path: string, view: LayerView | undefined, options: DiffOptions): boolean {
   if (options.lowers === undefined || options.lowers.length === 0) return false;
   if (view?.lookup(path)?.stats.isDirectory() !== true) return false;

@@ -47,8 +47,8 @@ export function mountOverlay(mount: OverlayMount): void {
           ['volatile', undefined],
         ] as const)
       : []),
-    // The kernel's defaults vary between distributions, and what these leave in an upper directory is no plain file.
-    // `off` may still follow redirects, which `userxattr` does not go with.
+    // The kernel's defaults vary between distributions, and these features leave more than plain files in an upper directory.
+    // Not `off`: it may still follow redirects, which cannot be combined with `userxattr`.
     ['redirect_dir', 'nofollow'],
     ['metacopy', 'off'],
     ['index', 'off'],
@@ -136,7 +136,7 @@ export function unmountOverlay(target: string): void {
   }
 }
 
-/** An upper directory's own mode and owner hide those of the root below: it gets the same. */
+/** Gives an upper directory the mode, owner and time of the root below, which its own would hide. */
 export function adoptRoot(upper: string, lower: string): void {
   const {mode, uid, gid, mtimeNs} = lstatSync(lower, {bigint: true});
   lchownSync(upper, Number(uid), Number(gid));

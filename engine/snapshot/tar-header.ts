@@ -100,7 +100,7 @@ function base256(block: Buffer, at: number, length: number, what: string): numbe
   return result;
 }
 
-/** What a header block holds; numbers that do not fit are the caller's to put into pax records. */
+/** What a header block holds. Numbers that do not fit go into pax records, which the caller writes. */
 export interface HeaderFields {
   readonly name: Buffer;
   readonly prefix: Buffer;

@@ -32,7 +32,7 @@ export function parsePax(bytes: Buffer): PaxRecords {
     if (records.size > mostRecords) throw tarInvalid('a pax header has too many records');
     at = end;
   }
-  // An empty value takes the header's own back.
+  // An empty value stands for that of the header itself.
   for (const [key, value] of records) if (value.length === 0 && !key.startsWith('SCHILY.')) records.delete(key);
   return records;
 }

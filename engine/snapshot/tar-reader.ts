@@ -193,7 +193,7 @@ export class TarReader {
     this.#local = undefined;
     this.#longName = undefined;
     this.#longLink = undefined;
-    // Only files have data; what others announce (some writers put a size on links) is skipped as Go's reader does.
+    // Only files have data: the size that some writers give a link is ignored, as by Go's reader.
     const isFile = entry.type === 'file';
     const stored = isFile || raw.typeflag === 'D' ? size : 0;
     this.#padding = paddingOf(stored);
@@ -272,7 +272,7 @@ export class TarReader {
     const named = types[raw.typeflag];
     if (named === undefined)
       throw tarInvalid(`entries of type ${JSON.stringify(raw.typeflag)} are not supported`, name);
-    // Before POSIX a directory was a file whose name ends in a slash.
+    // Before POSIX, a directory was written as a file whose name ends in a slash.
     const type = raw.typeflag === '0' && name.endsWith('/') ? 'directory' : named;
     const size = whole(get('size'), raw.size, 'size', name);
     const time = get('mtime');

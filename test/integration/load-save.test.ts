@@ -126,7 +126,7 @@ for (const [title, bytes, expected] of [
   ['a name that is none', saved('layer', ['../../x:1']), /reference|name/],
   ['no name', saved('layer', []), /has an image without a name\n.*--tag/],
   ['a list that is no JSON', archive({name: 'manifest.json', content: '[{'}), /not JSON/],
-  ['nothing', archive(), /is no image archive|is empty/],
+  ['nothing', archive(), /is not an image archive|is empty/],
   ['an end in the middle', saved('layer').subarray(0, 1600), /it ends too early/],
   ['gzip that ends in the middle', gzipSync(saved('layer')).subarray(0, 200), /not valid gzip/],
 ] as const) {

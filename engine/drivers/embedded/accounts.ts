@@ -2,7 +2,7 @@ import {closeSync, constants, fstatSync, openSync, readSync} from 'node:fs';
 import {BuildError} from '../../base/errors.js';
 import {errnoOf, syscalls} from '../../base/syscalls.js';
 
-/** The files come from an image: they are read no further. Bytes. */
+/** The files come from an image, and larger ones are refused. Bytes. */
 const mostBytes = 4 * 1024 * 1024;
 
 /**
@@ -14,7 +14,7 @@ export function accountLines(root: string | Buffer, file: 'passwd' | 'group'): I
   return linesOf(readBounded(root, `/etc/${file}`));
 }
 
-/** One at a time: a file of nothing but line ends must not become millions of lists. */
+/** Lines one at a time, for a file of nothing but line ends must not become millions of lists. */
 export function* linesOf(text: string): Generator<readonly string[], void, undefined> {
   for (let at = 0; at < text.length;) {
     const end = text.indexOf('\n', at);

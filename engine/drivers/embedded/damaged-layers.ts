@@ -5,7 +5,7 @@ import type {Store} from '../../store/store.js';
 import type {LandedTree} from './solve/tree.js';
 import {type LayerForm, stepTar} from './step-layers.js';
 
-/** What is to be told of files that are not any more what their step made. */
+/** The error for files that are no longer what their step made. */
 export function damagedFiles(cause?: unknown): BuildError {
   return new BuildError('STORE_CORRUPT', 'files of a step in the store are not what they were when they were made', {
     remedy:

@@ -61,7 +61,7 @@ export async function enterNamespace(script: string, options: NamespaceOptions):
   let exit: number | undefined;
   let resolveEnd: (outcome: number | Error) => void = () => undefined;
   const ended = new Promise<number | Error>((resolve) => (resolveEnd = resolve));
-  /** Node tells no `close` where this side has closed the channel. */
+  /** Node emits no `close` where this side has closed the channel. */
   const settle = () => {
     if (exit !== undefined && !child.connected && child.stderr?.closed !== false) resolveEnd(exit);
   };
@@ -77,7 +77,7 @@ export async function enterNamespace(script: string, options: NamespaceOptions):
   const stop = () => {
     child.kill('SIGKILL');
     killGroup();
-    // Killed before it has told the kernel to end its child as well, unshare leaves that alone: it ends by itself then.
+    // If unshare is killed before it has told the kernel to end its child too, that one ends as its channel closes.
     if (child.connected) child.disconnect();
     settle();
   };

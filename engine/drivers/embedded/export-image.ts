@@ -134,7 +134,7 @@ async function makeReady(
     return readable(store, {mediaType: stored.mediaType, digest: stored.digest, size: stored.size});
   }
   if (!claimBlob(store, stored.digest)) {
-    // Files of a container that belong to other ids are closed to an ordinary user.
+    // An ordinary user may not read the files of a container that belong to other ids.
     const form =
       uid === 0 ? await layerOfStep(store, layer, false, signal) : await makeLayerAsUser(root, layer, signal);
     if (form !== undefined && claimBlob(store, form.digest)) {

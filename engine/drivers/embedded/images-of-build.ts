@@ -2,10 +2,10 @@ import {BuildError} from '../../base/errors.js';
 import type {Source} from '../../stages/graph.js';
 import type {BuildRequest} from '../driver.js';
 
-/** What the image source is asked for where a step reads an image or a named context that is one. */
+/** The reference of an image that a step reads, or of a named context that is one. */
 export function sourceReference(source: Source, {contexts}: Pick<BuildRequest, 'contexts'>): string {
   if (source.kind === 'image') return source.reference;
-  if (source.kind !== 'context') throw new BuildError('UNSUPPORTED', `${source.kind} is no image`);
+  if (source.kind !== 'context') throw new BuildError('UNSUPPORTED', `${source.kind} is not an image`);
   const named = contexts.get(source.name);
   if (named?.kind === 'image') return named.reference;
   if (named?.kind === 'oci-layout') {
@@ -13,5 +13,5 @@ export function sourceReference(source: Source, {contexts}: Pick<BuildRequest, '
     const digest = named.digest === undefined ? '' : `@${named.digest}`;
     return `oci-layout://${named.path}${tag}${digest}`;
   }
-  throw new BuildError('UNSUPPORTED', `the named context ${source.name} is no image`);
+  throw new BuildError('UNSUPPORTED', `the named context ${source.name} is not an image`);
 }

@@ -79,7 +79,7 @@ export function blobCompression({compression, level}: LayerCompression): BlobCom
 
 /**
  * The gzip form of a layer that a build made, from its files, and kept with them; undefined where the files do not give this
- * layer (rewritten times), or it is another's. To be called where those files may be read.
+ * layer (rewritten times), or the layer came from elsewhere. For a process that may read those files.
  */
 export async function layerOfStep(
   store: Store,

@@ -14,7 +14,7 @@ export interface LayerWork {
   close(): Promise<void>;
 }
 
-/** Below either, a layer is made sooner than a thread starts. */
+/** A layer with no more than these is made in less time than a thread takes to start. */
 const few = {files: 400, bytes: 8 * 1024 * 1024};
 /** How long a thread may take to stop, ms. */
 const patience = 2000;
@@ -40,7 +40,7 @@ export function createLayerWork(store: Store, signal: AbortSignal): LayerWork {
     const {Worker} = await import('node:worker_threads');
     const made = new Worker(new URL('./layer-worker.js', import.meta.url), {
       workerData: shareStore(store),
-      // Node would warn of files that a system call of ours has opened.
+      // Else Node warns of descriptors that our own system calls have opened.
       trackUnmanagedFds: false,
     });
     made.on('message', (message: FromLayerWorker) => {
@@ -89,7 +89,7 @@ export function createLayerWork(store: Store, signal: AbortSignal): LayerWork {
   };
 }
 
-/** Looks no further than it takes to say no. */
+/** Stops looking as soon as the answer is no. */
 function isSmall({diff}: LayerRequest): boolean {
   let [files, bytes] = [0, 0];
   const queue = [diff.directory, ...(diff.continued ?? [])].map((path) => Buffer.from(path));

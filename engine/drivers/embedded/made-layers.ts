@@ -16,7 +16,7 @@ export interface MadeLayers {
   diff(layer: StepLayer, form: LayerForm): Promise<SnapshotDiff>;
   /** The compressed layer, in the store. */
   blob(layer: StepLayer, form: LayerForm, wanted: BlobCompression): Promise<LayerRecord>;
-  /** Begins to make what will be asked for; why that fails is told to who asks. */
+  /** Begins to make what will be asked for; whoever asks sees the failure. */
   begin(layer: StepLayer, wanted: WantedLayer): void;
   /** Ends what is under way. Idempotent. */
   close(): Promise<void>;
@@ -35,7 +35,7 @@ export interface WantedLayer {
   readonly blob: BlobCompression | undefined;
 }
 
-/** In ms: a layer that nobody waits for is begun when the next step runs, not while this thread starts it. */
+/** In ms: a layer that nobody waits for yet is begun once the next step runs, not while this thread is busy starting it. */
 const pause = 8;
 
 export function createMadeLayers(store: Store, signal: AbortSignal): MadeLayers {

@@ -76,7 +76,7 @@ export async function predictBuild(
   }
   return found;
 
-  /** And the key of what the step leaves. */
+  /** What is predicted of the step, and the key of what it leaves. */
   function verdict(job: StepJob): [PredictedStep['cached'], string] {
     if (isFreshStep(request, job.stage)) {
       return [false, createHash('sha256').update(`${job.key} to run`).digest('hex')];

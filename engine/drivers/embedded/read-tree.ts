@@ -31,7 +31,7 @@ export async function* readTree(
   yield endOfArchive;
 }
 
-/** Whether this process may read all that `readTree` would; not there is readable. Throws EACCES where it may not even look. */
+/** Whether this process may read all that `readTree` would; true where nothing is there. Throws EACCES where it may not even look. */
 export function isReadable(directories: readonly string[], path: string, prefix: OverlayPrefix): boolean {
   const view = new LayerView(directories, prefix);
   const {path: at, located} = view.resolve(byteString(path), false);

@@ -27,7 +27,7 @@ export async function shellInExecutor(
         }
       });
       void executor.ended.then((status) =>
-        reject(new BuildError('IO', `the executor of the shell ended before it (status ${status})`)),
+        reject(new BuildError('IO', `the executor ended before its shell did (status ${status})`)),
       );
       signal.addEventListener('abort', onAbort, {once: true});
       send({type: 'shell', root, rootless, plan, request: wireRequest(request), shell});

@@ -8,11 +8,11 @@ import {isStreamed} from './outputs/write-output.js';
 import {epochOf} from './solve/epoch.js';
 import type {LayerForm} from './step-layers.js';
 
-/** It is made of layers; the others of files. */
+/** Whether an output is made of layers; the others are made of files. */
 export const hasLayers = (output: Output): boolean =>
   output.type === 'oci' || output.type === 'docker' || isPushed(output);
 
-/** The image itself is asked for: to be tagged in the store, or for want of another output. */
+/** Whether the image itself is asked for: to be tagged in the store, or because there is no other output. */
 export const wantsImage = ({outputs}: Pick<BuildRequest, 'outputs'>): boolean =>
   outputs.length === 0 || outputs.some(({type}) => type === 'image');
 
@@ -37,8 +37,8 @@ export function clampOf(output: Output, request: BuildRequest): number | undefin
 }
 
 /**
- * What the outputs of a build ask of each layer of its image, what takes longest first; nothing for those that are made of
- * files. Throws USAGE for what can be known to be wrong before the first step.
+ * What the outputs of a build ask of each layer of its image, what takes longest first; outputs that are made of files ask
+ * nothing. Throws USAGE for what is known to be wrong before the first step.
  */
 export function wantedLayers(
   request: BuildRequest,

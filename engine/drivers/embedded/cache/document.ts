@@ -69,7 +69,7 @@ export function parseDocument(bytes: Uint8Array): CacheDocument {
   const records = optionalArray(what, object, 'records', mostRecords) ?? [];
   const contents = optionalStringMap(what, object, 'contents') ?? {};
   for (const [key, digest] of Object.entries(contents)) {
-    if (!isHex(key) || !isHex(digest)) throw ociInvalid(what, 'the digest of a selection is none');
+    if (!isHex(key) || !isHex(digest)) throw ociInvalid(what, 'the digest of a selection is not 64 hexadecimal digits');
   }
   return {records: records.map((value, index) => recordOf(asObject(what, `records[${index}]`, value))), contents};
 }
@@ -82,7 +82,7 @@ function recordOf(object: JsonObject): CacheRecord {
     throw ociInvalid(what, `${quote(created)} is not a time`);
   }
   const {seconds} = object;
-  if (typeof seconds !== 'number' || !(seconds >= 0)) throw ociInvalid(what, 'the seconds of a step are no number');
+  if (typeof seconds !== 'number' || !(seconds >= 0)) throw ociInvalid(what, 'the seconds of a step are not a number');
   const diffId = optionalString(what, object, 'diffId');
   if (diffId !== undefined && !isDigest(diffId)) throw ociInvalid(what, `${quote(diffId)} is not a sha256 digest`);
   const run = optionalString(what, object, 'run');

@@ -30,7 +30,7 @@ export interface ImportParts {
   readonly signal: AbortSignal;
 }
 
-/** A cache that cannot be read is said and passed over: it only saves time. */
+/** A cache that cannot be read is passed over with a warning: all it does is save time. */
 export function createCacheImports(parts: ImportParts): CacheImports {
   let loading: Promise<Known> | undefined;
   const known = (): Promise<Known> => (loading ??= load(parts));

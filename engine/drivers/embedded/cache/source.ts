@@ -1,4 +1,4 @@
-import {BuildError} from '../../../base/errors.js';
+import {BuildError, quote} from '../../../base/errors.js';
 import {type Digest, isDigest, parseDigest, verifyBytes, verifyStream} from '../../../oci/digest.js';
 import {ociInvalid, optionalString, parseJsonObject} from '../../../oci/json.js';
 import {type Descriptor, manifestLimit, type Manifest, parseManifest} from '../../../oci/manifest.js';
@@ -86,7 +86,8 @@ function layersOf({layers}: Manifest, ids: readonly string[]): ReadonlyMap<Diges
     layers.map(({mediaType, digest, size, annotations}, index) => {
       const diffId = ids[index] ?? '';
       if (!isDigest(diffId)) throw ociInvalid('build cache', 'a layer has no diff ID');
-      if (layerCompression(mediaType) === undefined) throw ociInvalid('build cache', 'a layer is none');
+      if (layerCompression(mediaType) === undefined)
+        throw ociInvalid('build cache', `a layer has the media type ${quote(mediaType)}`);
       const level = /^\d{1,2}$/.exec(annotations?.[layerAnnotations.level] ?? '')?.[0];
       return [diffId, {diffId, digest, size, mediaType, ...(level !== undefined && {level: Number(level)})}];
     }),

@@ -73,7 +73,7 @@ export function writeCopied(file: string, by: CopiedBy, copied: ReadonlyMap<stri
   }
 }
 
-/** Of all but the content that decides what is written. Where it reads from is told by the files' own inodes. */
+/** Digest of all that decides what is written but the content: which files are read, their own inodes tell. */
 const digestOf = ({operation, time}: CopiedBy): string =>
   createHash('sha256')
     .update(canonicalJson({...operation, time: time === undefined ? null : time.seconds}))

@@ -40,7 +40,7 @@ export function createCopyPool(): CopyPool {
     }
   };
   function start(): Worker {
-    // Node would warn of files that a system call of ours has opened.
+    // Else Node warns of descriptors that our own system calls have opened.
     const worker = new Worker(new URL('./copy-worker.js', import.meta.url), {trackUnmanagedFds: false});
     worker.on('message', (answer: Answer) => {
       open--;

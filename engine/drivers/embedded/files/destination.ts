@@ -27,7 +27,7 @@ export interface Destination {
    * directory is.
    */
   clear(path: string): void;
-  /** Of a directory: where nothing is, nothing has to be looked for. */
+  /** Whether a directory is empty: then no target in it has to be looked for. */
   isEmpty(path: string): boolean;
 }
 

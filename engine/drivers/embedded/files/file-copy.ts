@@ -68,7 +68,7 @@ export function copyFile(job: FileJob): void {
 
 let maker: {readonly uid: number; readonly gid: number; readonly mask: number} | undefined;
 
-/** What a small file has as it is made: a call less for each, of thousands. */
+/** Which attributes a small file has as soon as it is made: each saves a call, for thousands of files. */
 function asMade({plain, size, mode, uid, gid}: FileJob): {readonly isOwn: boolean; readonly hasMode: boolean} {
   if (!plain || size >= large) return {isOwn: false, hasMode: false};
   maker ??= {uid: process.geteuid?.() ?? -1, gid: process.getegid?.() ?? -1, mask: currentMask()};
@@ -98,7 +98,7 @@ function copySmall(from: number, to: number, job: FileJob): void {
     const room = buffer.length - length;
     const count = readSync(from, buffer, length, room, null);
     length += count;
-    // Less than was asked for, and as much as there should be: this was the end.
+    // Fewer bytes than there was room for, and as many as there should be: that is the end of the file.
     if (count === 0 || length > job.size || (count < room && length === job.size)) break;
   }
   if (length !== job.size) throw changed(job);

@@ -34,7 +34,7 @@ export interface CopyReuse {
   wants(writing: Writing): boolean;
   /** True: the file at `target` (a path of the root) will be there after `finish`, and is not to be copied. */
   take(job: FileJob, target: string, stats: BigIntStats): boolean;
-  /** All is written but the times of directories: those to be set now, for the ones that the source gives. */
+  /** Called when only the times of directories are left; given those of the source, it returns those that are set now. */
   complete(times: readonly PathTime[]): readonly PathTime[];
   /**
    * To be called when the overlay is no longer mounted: writes down what the step copied. Throws NO_SPACE, STEP_FAILED,

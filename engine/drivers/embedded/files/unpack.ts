@@ -78,7 +78,7 @@ export async function isTar({path, shared}: ArchiveSource, signal: AbortSignal):
     source.destroy();
   }
   const head = Buffer.concat(parts).subarray(0, peekBytes);
-  // An archive without an entry is a file like any other, and so is a compressed file in a compressed file.
+  // An archive without an entry is copied like any other file, and so is what is compressed twice.
   return archiveKind(head) === 'none' && head.some((byte) => byte !== 0);
 }
 
@@ -267,7 +267,7 @@ class Unpacker implements TarHandler {
     const {uid, gid} = this.#owner ?? entry;
     lchownSync(real, uid, gid);
     const isLink = lstatSync(real).isSymbolicLink();
-    // A hard link's entry has the last word about the file's mode, as Go's extractor does it.
+    // The entry of a hard link decides the file's mode, as with Go's extractor.
     if (!isLink) chmodSync(real, entry.mode);
     this.#xattrs(path, entry);
     if (entry.type === 'directory') this.#times.push([path, entry.mtime]);

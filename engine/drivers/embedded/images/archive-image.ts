@@ -70,7 +70,7 @@ export async function savedImages(archive: ArchiveFile, signal: AbortSignal): Pr
 }
 
 function noImageArchive(path: string): BuildError {
-  return new BuildError('OCI_INVALID', `${path} is no image archive: it has neither index.json nor manifest.json`);
+  return new BuildError('OCI_INVALID', `${path} is not an image archive: it has neither index.json nor manifest.json`);
 }
 
 /** The blobs of an OCI layout in an archive. */

@@ -168,7 +168,7 @@ async function keep(
   return {manifestDigest, configDigest};
 }
 
-/** A layer that is not the one of the configuration would be found out in the build only. */
+/** Checked here: a layer that is not the configuration's would be noticed no sooner than in a build. */
 async function keepLayer(
   store: Store,
   image: ResolvedImage,

@@ -16,7 +16,7 @@ export interface SourceOptions extends RegistryOptions {
   readonly events: EventSink;
   readonly pull: boolean;
   readonly bases?: BaseOptions | undefined;
-  /** What relative paths of layouts and archives are relative to; absolute. */
+  /** The absolute directory that relative paths of layouts and archives start from. */
   readonly directory: string;
 }
 

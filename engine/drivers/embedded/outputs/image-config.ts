@@ -10,7 +10,7 @@ export interface StepLayer {
   readonly created: string;
 }
 
-/** A stage with the layers of its steps, by step id; a step without one changed the config only. FROM has one for a directory. */
+/** A stage with the layers of its steps, by step id; a step without one changed the config only. FROM of a directory has one. */
 export interface BuiltStage {
   readonly stage: Pick<Stage, 'steps' | 'config' | 'author' | 'platform' | 'fromId' | 'base'>;
   readonly layers: ReadonlyMap<string, StepLayer>;

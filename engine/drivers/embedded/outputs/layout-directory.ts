@@ -20,7 +20,7 @@ const refName = 'org.opencontainers.image.ref.name';
 
 /**
  * An OCI layout in a directory. Other images of a layout that is there already stay; one of the same tag is replaced. The
- * index is written last: what it names is complete. Rejects with OCI_INVALID where the index that is there is none.
+ * index is written last: what it names is complete. Rejects with OCI_INVALID where the present index is not valid.
  */
 export async function writeLayoutDirectory(image: DescribedImage, path: string, signal: AbortSignal): Promise<void> {
   await writeLayout(path, imageBlobs(image), layoutEntries(image.descriptor, layoutNames(image.tags)), signal);

@@ -93,7 +93,7 @@ function copyOther(source: Buffer, target: Buffer, stats: BigIntStats, copying: 
       });
     }
     renameSync(beside, target);
-    // Renaming a name of a file over another name of the same file does nothing.
+    // rename(2) does nothing where both names are links to one file.
     rmSync(beside, {force: true});
     if (stats.nlink > 1n) copying.links.set(stats.ino, target);
   } catch (error) {

@@ -22,8 +22,8 @@ export interface OpenCache {
 const pollInterval = 25;
 
 /**
- * The directory of a cache mount, made where there is none, and held: `shared` with other users, `locked` when nobody else has
- * it (waits), `private` a copy of its own where another has it. The kernel gives the locks back when a process dies.
+ * The directory of a cache mount, made where there is none, and held: `shared` together with others; `locked` alone, once nobody
+ * else has it; `private` alone too, or another directory where somebody has it. The kernel gives the locks back when a process dies.
  * Layout: `<store>/<hash of id and attributes>/<number>/{lock,data}`.
  */
 export async function openCache(mount: CacheMount, signal: AbortSignal): Promise<OpenCache> {

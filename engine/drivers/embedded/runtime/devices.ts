@@ -36,7 +36,7 @@ const cgroup2Magic = 0x63677270;
 
 /**
  * Puts this process, and with it all its steps, into a control group in which only harmless devices can be opened: a step is
- * root of this machine and may make the node of any, a disk's too. False where that is not to be had; a step must then be given
+ * root of this machine and may make the node of any, a disk's too. False where that cannot be done; a step must then be given
  * neither CAP_MKNOD nor a file system with devices.
  */
 export async function restrictDevices(): Promise<boolean> {

@@ -29,7 +29,7 @@ export function openFilesLimit(limits: string): number {
 
 /**
  * `--ulimit` values (`nofile=1024:2048`, `core=-1`) as the container's limits. Open files are always set: Node raises its own
- * soft limit to the hard one, and programs that close every possible descriptor take minutes where that is inherited.
+ * soft limit to the hard one, and programs that close every possible descriptor take minutes if they inherit that.
  */
 export function rlimitsOf(ulimits: readonly string[], ownHard: number): readonly Rlimit[] {
   const hard = Math.min(ownHard, 1_048_576);

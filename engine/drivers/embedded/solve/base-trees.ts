@@ -121,7 +121,10 @@ async function applyInto(
 ): Promise<void> {
   const compression = layerCompression(layer.mediaType);
   if (compression === undefined) {
-    throw new BuildError('OCI_INVALID', `a layer of ${image.reference} is ${layer.mediaType}, which nobody can unpack`);
+    throw new BuildError(
+      'OCI_INVALID',
+      `a layer of ${image.reference} is ${layer.mediaType}, a type that cannot be unpacked`,
+    );
   }
   await applyVerified(
     store,

@@ -101,7 +101,7 @@ export function createContentKeys(given: ContentKeyParts): ContentKeys {
     if (known !== undefined) return known;
     if (operation.kind === 'copy' || !operation.sources.some(isRemote)) return [];
     const {checksum, sources: urls} = operation;
-    // What it must be decides, not what is there: it is fetched only where the step has to run.
+    // The digest that is asked for is the key, not what is there: the file is fetched only where the step has to run.
     const [only = ''] = urls;
     if (checksum !== undefined && urls.length === 1 && !isGitUrl(only))
       return [{source: withoutPassword(only), kind: 'file', name: '', path: '', digest: checksum}];

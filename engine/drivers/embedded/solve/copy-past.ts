@@ -20,7 +20,7 @@ export interface CopyPast {
   readonly mayContinue: boolean;
 }
 
-/** Lowers of a file system that are left to later steps. */
+/** Layers of an overlay that are kept free for later steps. */
 const spareLowers = 100;
 
 /**

@@ -4,7 +4,7 @@ import {BuildError} from '../../../base/errors.js';
 /** Below this a disk is full for whoever writes to it, bytes. */
 const fullDisk = 256 * 1024;
 
-/** The error of a step: NO_SPACE where the store's disk is full, which the step itself tells as `exit code: 1` only. */
+/** The error of a step: NO_SPACE where the store's disk is full, of which the step itself says no more than `exit code: 1`. */
 export function whyFailed(root: string, error: unknown): unknown {
   if (!(error instanceof BuildError) || error.code !== 'STEP_FAILED') return error;
   const {bfree, bsize, ffree, files} = statfsSync(root);

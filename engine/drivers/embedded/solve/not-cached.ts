@@ -1,4 +1,4 @@
-/** Something has to be made, and this process only looks. */
+/** Something has to be made, and this process only looks things up. */
 export class NotCached extends Error {
   override readonly name = 'NotCached';
 }

@@ -1,7 +1,7 @@
 import {canonicalJson, type KeyPart} from '../../../plan/cache-key.js';
 import type {StepJob} from './solver.js';
 
-/** Which step it is over builds. */
+/** What is the same for a step over builds: its stage and number. */
 export const identityOf = ({stage, step}: StepJob): string => `${stage.label}\0${step.id}`;
 
 /** As the record keeps them: a text for each part, by kind and name. */

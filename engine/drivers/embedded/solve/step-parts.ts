@@ -3,7 +3,7 @@ import type {Mount, Operation, Source, StageGraph, StageStep} from '../../../sta
 import type {BuildRequest} from '../../driver.js';
 import {epochOf} from './epoch.js';
 
-/** Changes whenever the same parts would give another file system. */
+/** Part of every key: to be raised when the same parts come to give another file system. */
 const recipe = 2;
 
 /** The network RUN gets: the instruction's own, else the request's. */
@@ -22,7 +22,7 @@ export type SourceKeys = (
 ) => Promise<readonly KeyPart[]>;
 
 /**
- * What decides the result of a step beside the tree it starts from. Secrets count by their ids; proxies, names of hosts
+ * What decides the result of a step beside the tree it starts from. Secrets count by their ids; proxies, the machine's name
  * and times do not count.
  */
 export async function partsOf(

@@ -37,7 +37,7 @@ export function createTreeMounts(store: Store, rootless: boolean): TreeMounts {
 
   async function mountNow(tree: Tree): Promise<string> {
     const directories = lowers(await tree.chain());
-    // One directory is the tree itself, but for what an overlay marks: a bottom layer has nothing to delete.
+    // One directory is the tree itself: a bottom layer has nothing to delete, and so no marks of an overlay.
     if (directories.length === 1) return directories[0] ?? '';
     const target = newMountPoint(store);
     targets.push(target);
@@ -72,6 +72,6 @@ export function releaseMountPoint(target: string): void {
   try {
     rmdirSync(target);
   } catch {
-    // It is empty, or another run removes it: nothing depends on it.
+    // It is an empty directory that nothing depends on, and a later run removes it.
   }
 }

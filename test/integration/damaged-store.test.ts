@@ -18,7 +18,7 @@ test('what builds made is still there when the machine has been started again, a
   t.is(snapshots().length, 2);
   // They are written to the disk a few seconds after the build.
   const isSafe = () => snapshots().every((path) => existsSync(join(path, 'synced')));
-  for (let waited = 0; !isSafe() && waited < 60_000; waited += 100) await sleep(100);
+  for (let waited = 0; !isSafe() && waited < 180_000; waited += 100) await sleep(100);
   for (const path of snapshots()) {
     const state = join(path, 'snapshot.json');
     writeFileSync(state, readFileSync(state, 'utf8').replace(/"boot":"[0-9a-f]{8}"/, '"boot":"00000000"'));

@@ -48,7 +48,7 @@ test('what was not written to the disk is lost when the machine stops', async (t
   discardSnapshot(store, gone);
   syncSnapshots(store.root, 0);
   const marker = join(snapshotPath(store.root, saved), 'synced');
-  for (let waited = 0; !existsSync(marker) && waited < 20_000; waited += 20) await sleep(20);
+  for (let waited = 0; !existsSync(marker) && waited < 180_000; waited += 20) await sleep(20);
   const lost = snapshotWith(store, 'a', '3');
   const declared = newSnapshot(store).id;
   completeSnapshot(store, declared, {synced: true, parents: []});

@@ -10,6 +10,7 @@ import {buildImage} from '../test/integration/conformance/image-build.js';
 import {differences, filesOnly} from '../test/integration/conformance/random/compare.js';
 import {randomCase} from '../test/integration/conformance/random/dockerfile.js';
 import type {Syntax} from '../test/integration/conformance/random/scene.js';
+import {address, serveFiles} from '../test/integration/conformance/random/remote.js';
 import {shrink} from '../test/integration/conformance/random/shrink.js';
 import {buildOnDaemon} from '../test/integration/conformance/daemon-build.js';
 
@@ -18,12 +19,16 @@ const docker = process.env['DOCKER'] ?? 'docker';
 const work = mkdtempSync(join(process.env['WORK'] ?? tmpdir(), 'random-'));
 const store = join(work, 'store');
 const shortened = (line: string): string => (line.length > 900 ? `${line.slice(0, 200)} … ${line.slice(-700)}` : line);
+const files = await serveFiles();
 let number = 0;
 let refused = 0;
 
 async function compare(random: ConformanceCase): Promise<readonly string[]> {
   // A daemon keeps what is in a cache for the next build.
-  const one = {...random, dockerfile: random.dockerfile.replaceAll(/(?<=id=)random-/g, `random-${randomUUID()}-`)};
+  const dockerfile = random.dockerfile
+    .replaceAll(/(?<=id=)random-/g, `random-${randomUUID()}-`)
+    .replaceAll(address, files.url);
+  const one = {...random, dockerfile};
   const directory = join(work, `own-${number++}`);
   mkdirSync(directory);
   try {
@@ -77,5 +82,6 @@ try {
   );
   console.log(`${seeds.length} compared, ${different} differ, ${refused} builds of all were refused`);
 } finally {
+  files.server.close();
   rmSync(work, {recursive: true, force: true});
 }

@@ -64,7 +64,8 @@ export async function buildImage(one: ConformanceCase, root: string, work: strin
  */
 export function listImage(root: string, {buildArgs}: ConformanceCase): readonly string[] {
   const lines = listTree(root, notListed);
-  if (buildArgs?.['SOURCE_DATE_EPOCH'] !== undefined) return lines.map((line) => line.replace(/ (?:now|@\d+)$/, ''));
+  if (buildArgs?.['SOURCE_DATE_EPOCH'] !== undefined)
+    return lines.map((line) => line.replace(/ (?:now|@\d+)(?= [\w.]+=|$)/, ''));
   return lines.map((line) => line.replace(/^(.* dir \d{4} \d+:\d+) (?:now|@\d+)/, '$1'));
 }
 

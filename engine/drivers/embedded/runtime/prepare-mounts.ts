@@ -5,6 +5,7 @@ import {BuildError, quote} from '../../../base/errors.js';
 import {hostPathInRoot, statInRoot} from '../../../snapshot/in-root.js';
 import {adoptRoot, mountOverlay, unmountOverlay} from '../../../snapshot/overlay.js';
 import {openCache} from './cache-mount.js';
+import {anyBelowAnother, lastOfEach} from './mount-order.js';
 import type {SpecMount} from './spec.js';
 import {forwardSocket, startAgent} from './ssh-agent.js';
 import type {StepMount} from './step-mounts.js';
@@ -59,12 +60,14 @@ export async function prepareMounts(
   const mounts: SpecMount[] = [];
   const env: string[] = [];
   let sockets = 0;
+  const targets = wanted.flatMap(({target}) => target ?? []);
   try {
+    const guarded = wanted.length > 1 && anyBelowAnother(place.root, targets);
     if (script !== undefined) mounts.push(scriptMount(script, memory()));
     for (const [index, mount] of wanted.entries()) {
       switch (mount.type) {
         case 'bind':
-          mounts.push(bindMount(mount, join(place.scratch, `bind${index}`), place.rootless, releases));
+          mounts.push(bindMount(mount, join(place.scratch, `bind${index}`), place.rootless, guarded, releases));
           break;
         case 'cache': {
           const cache = await openCache(mount, place.signal);
@@ -89,7 +92,7 @@ export async function prepareMounts(
           throw new Error(`unreachable: ${JSON.stringify(mount satisfies never)}`);
       }
     }
-    return {mounts, env, release};
+    return {mounts: lastOfEach(mounts), env, release};
   } catch (error) {
     await release();
     throw error;
@@ -113,8 +116,15 @@ function scriptMount({name, content}: {readonly name: string; readonly content: 
   return bound('/dev/pipes', directory, true);
 }
 
-function bindMount(mount: Of<'bind'>, scratch: string, rootless: boolean, releases: (() => void)[]): SpecMount {
-  const root = mount.readOnly ? mount.root : discardedWrites(mount.root, scratch, rootless, releases);
+function bindMount(
+  mount: Of<'bind'>,
+  scratch: string,
+  rootless: boolean,
+  guarded: boolean,
+  releases: (() => void)[],
+): SpecMount {
+  const kept = mount.readOnly && !guarded;
+  const root = kept ? mount.root : overlaid(mount.root, mount.readOnly, scratch, rootless, releases);
   const source = hostPathInRoot(root, mount.path);
   if (statInRoot(source) === undefined) {
     throw new BuildError(
@@ -128,12 +138,19 @@ function bindMount(mount: Of<'bind'>, scratch: string, rootless: boolean, releas
   return bound(mount.target, source, mount.readOnly);
 }
 
-/** An overlay over the source: the step writes to its upper directory, which nobody reads. */
-function discardedWrites(root: string, scratch: string, rootless: boolean, releases: (() => void)[]): string {
+/** An overlay over the source: read-only for the runtime too, or the step writes to its upper directory, which nobody reads. */
+function overlaid(
+  root: string,
+  readOnly: boolean,
+  scratch: string,
+  rootless: boolean,
+  releases: (() => void)[],
+): string {
   const [upper, work, merged] = [join(scratch, 'upper'), join(scratch, 'work'), join(scratch, 'merged')];
-  for (const directory of [upper, work, merged]) makeDirectories(directory);
+  for (const directory of readOnly ? [upper, merged] : [upper, work, merged]) makeDirectories(directory);
   adoptRoot(upper, root);
-  mountOverlay({target: merged, lowers: [root], upper, work, userXattrs: rootless});
+  if (readOnly) mountOverlay({target: merged, lowers: [root, upper], userXattrs: rootless});
+  else mountOverlay({target: merged, lowers: [root], upper, work, userXattrs: rootless});
   releases.push(() => unmountOverlay(merged));
   return merged;
 }

@@ -43,4 +43,18 @@ export const foundCases: readonly ConformanceCase[] = [
   one('a pattern of the ignore file that begins with # behind a slash', 'FROM scratch\nCOPY . /\n', {
     context: {'#a/b': 'b\n', '#a/c': 'c\n', '.dockerignore': '/#a/b\n# a comment\n'},
   }),
+  one(
+    'a mount point that is missing in a read-only mount above it fails',
+    `${base}RUN --mount=from=conformance-rich,target=/m --mount=type=tmpfs,target=/m/at true\n`,
+    {says: /\/m\/at/},
+  ),
+  one(
+    'a mount point that is missing in a writable mount above it',
+    `${base}RUN --mount=from=conformance-rich,target=/m,rw --mount=type=tmpfs,target=/m/at true\nRUN --mount=from=conformance-rich,target=/m ls /m > /out\n`,
+  ),
+  one(
+    'of two mounts at one target the later is seen',
+    `${base}RUN --mount=from=conformance-rich,source=/srv/hard1,target=/m --mount=target=/m ls /m > /out\n`,
+    {context: {f: 'f\n'}},
+  ),
 ];

@@ -31,7 +31,7 @@ export function ignoreFile(dice: Dice, paths: readonly string[], syntax: Syntax)
         `${last.slice(0, 1)}?`,
         `**/*.txt`,
         `${path}/`,
-        `//${path}`,
+        `${syntax === 'current' ? '/' : ''}/${path}`,
         /^[#!\-+.~]/.test(path) ? `\\${path}` : path,
       ],
       ...[`**/${first}/${last}`, `${first}**`, '.', '/', '**/.*', '.dockerignore', `${path}/**/x`, `*/*/${last}`],

@@ -36,6 +36,7 @@ export function settings(dice: Dice, syntax: Syntax): Settings {
     ]),
   );
   if (syntax === 'old') return {buildArgs, flags: [], beside: undefined, secrets: [], contexts: []};
+  const epoch = dice.oneIn(25) ? {SOURCE_DATE_EPOCH: dice.pick(['1500000000', '0'])} : {};
   const flags: string[] = [];
   const secrets: string[] = [];
   const contexts: string[] = [];
@@ -55,11 +56,7 @@ export function settings(dice: Dice, syntax: Syntax): Settings {
   if (dice.oneIn(20))
     add(
       '--build-context',
-      dice.pick([
-        's0=$BESIDE/extra',
-        's0=docker-image://conformance-rich',
-        'conformance-base=docker-image://conformance-rich',
-      ]),
+      dice.pick(['s0=docker-image://conformance-rich', 'conformance-base=docker-image://conformance-rich']),
     );
   if (dice.oneIn(10)) add('--label', dice.pick(['l=given', 'cli=1', 'm.n=', 'l="q"', 'z=$V', 'a=b=c', 'l']));
   if (dice.oneIn(20)) add('--add-host', dice.pick(['other:10.1.2.3', 'six:::1', 'other=10.1.2.3']));
@@ -67,7 +64,7 @@ export function settings(dice: Dice, syntax: Syntax): Settings {
   if (dice.oneIn(20)) add('--ulimit', dice.pick(['nofile=100:200', 'core=0']));
   if (dice.oneIn(30)) add('--platform', 'linux/amd64');
   return {
-    buildArgs,
+    buildArgs: {...buildArgs, ...epoch},
     flags,
     beside: flags.some((flag) => flag.includes('$BESIDE')) ? beside : undefined,
     secrets,

@@ -5,7 +5,8 @@ export function contextSource({dice, context, bold}: Scene): string {
   // What an ignore file may hide is named by what holds it.
   if ('.dockerignore' in context && !dice.oneIn(bold ? 2 : 8))
     return dice.pick(['.', './', '*', '/', '?*', '**', '[a-z]*']);
-  const paths = Object.keys(context).filter((one) => bold || !/['"\\$]/.test(one));
+  // A path with a line's end or a tab in it cannot be asked of a client.
+  const paths = Object.keys(context).filter((one) => !/[\n\t]/.test(one) && (bold || !/['"\\$]/.test(one)));
   const path = dice.pick([...paths, '.']).replaceAll(/\\x[0-9a-f]{2}/g, '?');
   const parts = path.split('/');
   const parent = parts.slice(0, -1).join('/');

@@ -1,4 +1,5 @@
 import {heredocTransfer} from './heredoc.js';
+import {remoteAdd} from './remote.js';
 import {likelyPlace, type Scene} from './scene.js';
 import {contextSource, stageSource} from './sources.js';
 import {shellWord} from './words.js';
@@ -127,6 +128,9 @@ export function transfer(scene: Scene): string {
   const flags = transferFlags(scene, keyword);
   if (from !== undefined) flags.push(`--from=${from}`);
   if (syntax === 'current' && dice.oneIn(10)) return heredocTransfer(scene, keyword, flags);
+  if (syntax === 'current' && keyword === 'ADD' && dice.oneIn(6)) {
+    return remoteAdd(scene, flags, dice.pick(destinations));
+  }
   const source = (): string => (from === undefined ? contextSource(scene) : stageSource(scene, from));
   const sources = dice.many(1, dice.oneIn(3) ? 4 : 1, source);
   if (dice.oneIn(40)) sources.push(sources[0] ?? '.');
@@ -145,6 +149,9 @@ export function transfer(scene: Scene): string {
   if (plain.includes(undefined) || dice.oneIn(8)) return `${head} ${jsonWords(scene, words)}`;
   return `${head} ${plain.join(dice.oneIn(12) ? dice.pick(['  ', '\t', ' \\\n  ']) : ' ')}`;
 }
+
+/** BuildKit takes the bytes of a flag for characters, so that only ASCII stands for itself there. */
+const plain = (word: string): boolean => shellWord(word) !== undefined && /^[\x21-\x7e]*$/.test(word);
 
 /** A path as one shell word, with quotes where it needs them and now and then where it does not. */
 function spelled({dice}: Scene, word: string): string | undefined {
@@ -208,5 +215,5 @@ function excludes({dice, context}: Scene): string[] {
     '**/*.txt',
     '[a-c]*',
   ];
-  return dice.many(1, 3, () => `--exclude=${dice.pick(choices.filter((one) => shellWord(one) !== undefined))}`);
+  return dice.many(1, 3, () => `--exclude=${dice.pick(choices.filter(plain))}`);
 }

@@ -80,7 +80,14 @@ function node(dice: Dice, path: string, before: readonly string[]): Node {
     [1, () => ''],
     [1, () => ({fifo: true, mode: dice.pick(modes)})],
     [1, () => ({sparse: 100_000, ...mode()})],
-    [8, () => ({content, ...mode(), ...attributes(dice)})],
+    [
+      8,
+      () => {
+        const more = attributes(dice);
+        // A builder that has a step of the same content gives the times that it had there.
+        return {content: more.mtime === undefined ? content : `${content}${more.mtime}\n`, ...mode(), ...more};
+      },
+    ],
   ]);
 }
 

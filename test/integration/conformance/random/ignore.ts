@@ -5,7 +5,9 @@ import type {Syntax} from './scene.js';
  * An ignore file for a context of these paths: negations, wildcards, odd spellings of the paths. An escaped letter is none of
  * them: it makes a pattern that kills a daemon which looks two paths up in it.
  */
-export function ignoreFile(dice: Dice, paths: readonly string[], syntax: Syntax): string {
+export function ignoreFile(dice: Dice, all: readonly string[], syntax: Syntax): string {
+  // Old daemons take what these stand for in a regular expression.
+  const paths = syntax === 'current' ? all : ['a', ...all.filter((path) => !/[+(){}|]/.test(path))];
   const pattern = (): string => {
     const path = dice.pick(paths);
     const first = path.split('/')[0] ?? path;
@@ -31,7 +33,7 @@ export function ignoreFile(dice: Dice, paths: readonly string[], syntax: Syntax)
         `${last.slice(0, 1)}?`,
         `**/*.txt`,
         `${path}/`,
-        `${syntax === 'current' ? '/' : ''}/${path}`,
+        `//${path}`,
         /^[#!\-+.~]/.test(path) ? `\\${path}` : path,
       ],
       ...[`**/${first}/${last}`, `${first}**`, '.', '/', '**/.*', '.dockerignore', `${path}/**/x`, `*/*/${last}`],

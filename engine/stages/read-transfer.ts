@@ -27,15 +27,18 @@ export function readTransfer(reader: Reader, statement: Transfer): Read {
   const expand = words(reader, range);
   const flag = (value: string | undefined): string | undefined => (value === undefined ? undefined : expand.one(value));
   const [chown, chmod] = [flag(statement.chown), flag(statement.chmod)];
-  const excludes = statement.excludes.map((pattern) => expand.one(pattern));
+  // As the published frontend has it, which takes these patterns as they stand.
+  const {excludes} = statement;
   if (chmod !== undefined && chmod !== '') checkMode(reader, statement, chmod);
 
   let heredoc = 0;
   const files: {name: string; content: string}[] = [];
   const sources: string[] = [];
   for (const word of statement.sources) {
-    const document =
-      !instruction.json && parseHeredocWord(word) !== undefined ? instruction.heredocs[heredoc] : undefined;
+    const opened = parseHeredocWord(word);
+    // The JSON form opens none; BuildKit reads the word all the same, and makes an empty file.
+    const given = instruction.json ? undefined : instruction.heredocs[heredoc];
+    const document = opened === undefined ? undefined : (given ?? {...opened, content: ''});
     if (document === undefined) {
       sources.push(expand.one(word));
     } else {

@@ -321,3 +321,9 @@ for (const [spec, expected] of Object.entries(urls)) {
     if (expected !== false) t.deepEqual(parseGitUrl(spec), expected);
   });
 }
+
+for (const query of ['ref=', 'subdir', 'ref=a&ref=a', 'branch=', 'what=1']) {
+  test(`the query ?${query} of a Git URL is refused`, (t) => {
+    t.throws(() => parseGitUrl(`https://host/a.git?${query}`), {code: 'CONTEXT_INVALID'});
+  });
+}

@@ -36,7 +36,11 @@ export function parseGitUrl(spec: string): GitSource {
   let checksum: string | undefined;
   const mark = scpLike.test(remote) ? -1 : remote.indexOf('?');
   if (mark >= 0) {
-    for (const [key, value] of new URLSearchParams(remote.slice(mark + 1))) {
+    const query = new URLSearchParams(remote.slice(mark + 1));
+    for (const [key, value] of query) {
+      if (query.getAll(key).length > 1) throw invalid(spec, `it has ${quote(key)} twice`);
+      if (value === '' && key !== 'keep-git-dir' && key !== 'submodules')
+        throw invalid(spec, `${quote(key)} has no value`);
       if (key === 'ref') ref = only(ref, value, spec);
       else if (key === 'branch') ref = only(ref, `refs/heads/${value}`, spec);
       else if (key === 'tag') ref = only(ref, `refs/tags/${value}`, spec);

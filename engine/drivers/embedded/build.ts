@@ -15,8 +15,10 @@ import {createCacheImports} from './cache/imports.js';
 import {createImageSource} from './images/open-source.js';
 import type {WriteOut} from './outputs/destination.js';
 import {sourceReference} from './images-of-build.js';
+import {askedSources} from './solve/asked-sources.js';
 import {createBaseTrees} from './solve/base-trees.js';
 import {createContentKeys} from './solve/content-key.js';
+import {checkEpoch} from './solve/epoch.js';
 import {createLookup} from './solve/lookup.js';
 import {NotCached} from './solve/not-cached.js';
 import {solve, type SolverWork} from './solve/solver.js';
@@ -57,6 +59,7 @@ const trashPatience = {done: 20, failed: 300};
 /** Solves the plan and writes its outputs, in this process. Leaves no mount and no half-made snapshot. */
 export async function runBuild(plan: Plan, request: BuildRequest, place: BuildPlace): Promise<BuildOutcome> {
   const {root, rootless, mayRun, events, signal} = place;
+  checkEpoch(request);
   // What belongs to other users is read in the namespace only.
   if (!mayRun && rootless && request.cacheTo.length > 0) throw new NotCached('a cache to be written');
   const store = openStore(root, signal);
@@ -92,6 +95,7 @@ export async function runBuild(plan: Plan, request: BuildRequest, place: BuildPl
   const contents = createContentKeys({
     store,
     request,
+    asked: askedSources(plan.graph),
     signal,
     mountTree: mounts?.mount,
     keepLists: mayRun,

@@ -8,6 +8,7 @@ import type {BuildRequest, PredictedStep} from '../driver.js';
 import {createImageSource} from './images/open-source.js';
 import {sourceReference} from './images-of-build.js';
 import {createBaseTrees} from './solve/base-trees.js';
+import {askedSources} from './solve/asked-sources.js';
 import {createContentKeys} from './solve/content-key.js';
 import {createLookup} from './solve/lookup.js';
 import {isFreshStep} from './solve/fresh.js';
@@ -39,7 +40,14 @@ export async function predictBuild(
   const resolve = (source: Source, platform: Platform) =>
     images.resolve(sourceReference(source, request), platform, signal);
   const bases = createBaseTrees({store, rootless, mayUnpack: false, events, signal, resolve});
-  const contents = createContentKeys({store, request, signal, mountTree: undefined, keepLists: true});
+  const contents = createContentKeys({
+    store,
+    request,
+    asked: askedSources(plan.graph),
+    signal,
+    mountTree: undefined,
+    keepLists: true,
+  });
   const lookup = createLookup(store, bases, contents, {emit: () => undefined});
   const unread = new Set<Operation>();
   const unknown = new Set<string>();

@@ -14,6 +14,7 @@ import type {BuildPlace} from './build.js';
 import {createImageSource} from './images/open-source.js';
 import {sourceReference} from './images-of-build.js';
 import {createBaseTrees} from './solve/base-trees.js';
+import {askedSources} from './solve/asked-sources.js';
 import {createContentKeys} from './solve/content-key.js';
 import {createLookup} from './solve/lookup.js';
 import {NotCached} from './solve/not-cached.js';
@@ -57,7 +58,14 @@ export async function runShell(
     images.resolve(sourceReference(source, request), platform, signal);
   const bases = createBaseTrees({store, rootless, mayUnpack: true, events, signal, resolve});
   const mounts = createTreeMounts(store, rootless);
-  const contents = createContentKeys({store, request, signal, mountTree: mounts.mount, keepLists: false});
+  const contents = createContentKeys({
+    store,
+    request,
+    asked: askedSources(plan.graph),
+    signal,
+    mountTree: mounts.mount,
+    keepLists: false,
+  });
   const lookup = createLookup(store, bases, contents, events);
   const tools: PerformTools = {store, plan, request, place, mounts, contents};
   const needed = neededStages(plan, stage.index, asked.step);

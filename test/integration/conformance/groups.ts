@@ -3,6 +3,7 @@ import {addCases} from './cases/add.js';
 import {configCases} from './cases/config.js';
 import {copyCases} from './cases/copy.js';
 import {foundCases} from './cases/found.js';
+import {edgeCases} from './cases/edges.js';
 import {mountCases} from './cases/mounts.js';
 import {runCases} from './cases/run.js';
 import {stageCases} from './cases/stages.js';
@@ -19,4 +20,5 @@ export const imageGroups: Readonly<Record<string, readonly ConformanceCase[]>> =
   config: configCases,
   stages: stageCases,
   found: foundCases,
+  edges: edgeCases,
 };

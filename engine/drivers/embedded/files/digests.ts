@@ -8,12 +8,14 @@ import {isOwnXattr} from '../../../snapshot/metadata.js';
 import {typeOf} from '../../../context/walk.js';
 import {unreadable, changed} from '../../../context/unreadable.js';
 import {decodePath, join, nameOf, quotePath, stepError} from './byte-path.js';
+import {refuseDanglingLinks} from './dangling-links.js';
 import {compilePatterns, type Matched, type PathPatterns} from './patterns.js';
 import {isDirectory, isFile, targetOf} from './resolve.js';
 import {isRemote, type Fetched} from './remote-source.js';
 import {pivot, selectSource} from './select.js';
 import {openSource, type CopySource, type SourceTree} from './source-tree.js';
 import type {TransferOperation} from './step.js';
+import {refuseUnsent} from './unsent.js';
 import type {BigIntStats} from 'node:fs';
 
 /** What a step reads at a path; times do not count. */
@@ -31,6 +33,8 @@ export interface SourceDigestOptions {
   readonly cacheFile: string | undefined;
   /** What `fetchSources` brought of URLs and repositories. */
   readonly fetched: readonly Fetched[];
+  /** Every source that the build reads from the same context; undefined: all of it is there. */
+  readonly asked?: readonly string[] | undefined;
 }
 
 /**
@@ -54,7 +58,12 @@ export async function sourceDigests(
   for (const text of paths) {
     const {directory, pattern} = operation.parents ? pivot(text) : {directory: text, pattern: undefined};
     const include = pattern === undefined ? undefined : compilePatterns([pattern], '--parents');
-    for (const selected of selectSource(tree, directory)) {
+    const found = selectSource(tree, directory);
+    if (include === undefined && options.asked !== undefined) refuseUnsent(tree, text, found.length, options.asked);
+    for (const selected of found) {
+      if (selected.path === '' && include === undefined && operation.excludes.length > 0) {
+        refuseDanglingLinks(tree, exclude);
+      }
       for (const {path, stats} of walk(tree, selected.path, {include, exclude})) {
         const digest = memory.digest(tree, path, stats);
         // The path tells the name, unless a link or a pattern gave it another one.

@@ -1,3 +1,5 @@
+import {pipeline} from 'node:stream';
+import {createGunzip} from 'node:zlib';
 import {BuildError, messageOf, quote} from '../../../base/errors.js';
 import {openUrl} from '../../../base/open-url.js';
 import {withoutPassword} from '../../../context/source/git-url.js';
@@ -31,8 +33,16 @@ export async function openResponse(url: string, signal: AbortSignal): Promise<Re
   return {
     name: nameOf(new URL(url)),
     modified: Number.isNaN(time) ? undefined : Math.floor(time / 1000),
-    body: bodyOf(body, close, failed, signal),
+    body: bodyOf(decoded(body, headers['content-encoding']), close, failed, signal),
   };
+}
+
+/** As BuildKit has it: what a server compressed for the way, asked or not, is kept as it was before. */
+function decoded(body: AsyncIterable<Uint8Array>, encoding: string | undefined): AsyncIterable<Uint8Array> {
+  if (encoding?.trim().toLowerCase() !== 'gzip') return body;
+  const plain = createGunzip();
+  pipeline(body, plain, () => undefined);
+  return plain;
 }
 
 async function* bodyOf(
@@ -51,13 +61,14 @@ async function* bodyOf(
   }
 }
 
-/** The last part of the path; BuildKit's own name where there is none. */
+/** The last part of the path, its escapes undone first; BuildKit's own name where there is none. */
 function nameOf(url: URL): string {
-  let last = url.pathname.split('/').findLast((part) => part !== '') ?? '';
+  let path = url.pathname;
   try {
-    last = decodeURIComponent(last);
+    path = decodeURIComponent(path);
   } catch {
     // A broken escape stands for itself.
   }
-  return last === '' || last === '.' || last === '..' || /[/\0]/.test(last) ? '__unnamed__' : last;
+  const last = path.split('/').findLast((part) => part !== '') ?? '';
+  return last === '' || last === '.' || last === '..' || last.includes('\0') ? '__unnamed__' : last;
 }

@@ -32,8 +32,8 @@ export interface FetchedSources {
   readonly close: () => void;
 }
 
-/** Whether a source of ADD is fetched, and not a path. */
-export const isRemote = (text: string): boolean => isGitUrl(text) || /^https?:\/\//i.test(text);
+/** Whether a source of ADD is fetched, and not a path. A scheme in upper case makes a path, as in BuildKit. */
+export const isRemote = (text: string): boolean => isGitUrl(text) || /^https?:\/\//.test(text);
 
 /**
  * Fetches what ADD names by URL, in order, into `directory`, which is made. Rejects with NOT_FOUND, STEP_FAILED, DIGEST_MISMATCH,

@@ -162,8 +162,13 @@ async function copyDocuments(
   try {
     const tree: SourceTree = {...directoryTree(directory), owners: 'root'};
     for (const {name, content} of files) {
-      // A name may hold slashes; the file's own name is its last part.
-      const last = cleanComponents(name).at(-1) ?? 'document';
+      const [last = 'document', ...below] = cleanComponents(name);
+      if (below.length > 0) {
+        throw stepError(
+          `a here-document named ${JSON.stringify(name)} would lie in a directory, and none is there`,
+          'Name it by its last part, and put the directory into the destination.',
+        );
+      }
       writeFileSync(joinPath(directory, last), content);
       chmodSync(joinPath(directory, last), 0o644);
       if (time !== undefined) syscalls().setTimes(joinPath(directory, last), time);

@@ -84,7 +84,10 @@ export async function prepareMounts(
           break;
         case 'ssh': {
           const target = mount.target ?? `/run/buildkit/ssh_agent.${sockets}`;
-          mounts.push(await sshMount(mount, target, join(memory(), String(index)), place.signal, releases));
+          if (mount.agent !== undefined) {
+            const directory = join(memory(), String(index));
+            mounts.push(await sshMount(mount, mount.agent, target, directory, place.signal, releases));
+          }
           if (sockets++ === 0) env.push(`SSH_AUTH_SOCK=${target}`);
           break;
         }
@@ -172,15 +175,16 @@ function secretMount({value, mode, uid, gid}: Of<'secret'>, target: string, path
 
 async function sshMount(
   mount: Of<'ssh'>,
+  given: NonNullable<Of<'ssh'>['agent']>,
   target: string,
   directory: string,
   signal: AbortSignal,
   releases: (() => void | Promise<void>)[],
 ): Promise<SpecMount> {
   mkdirSync(directory, {mode: 0o700});
-  let agent = 'socket' in mount.agent ? mount.agent.socket : undefined;
-  if ('keys' in mount.agent) {
-    const started = await startAgent(mount.agent.keys, directory, signal);
+  let agent = 'socket' in given ? given.socket : undefined;
+  if ('keys' in given) {
+    const started = await startAgent(given.keys, directory, signal);
     releases.push(() => started.close());
     agent = started.path;
   }

@@ -35,6 +35,7 @@ export interface StepOptions {
   readonly shmSize: number | undefined;
   /** `nofile=1024:2048`. */
   readonly ulimits: readonly string[];
+  /** `buildkitsandbox` by default. */
   readonly hostname?: string;
   /** Milliseconds. */
   readonly timeout?: number;

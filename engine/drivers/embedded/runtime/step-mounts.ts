@@ -43,7 +43,8 @@ export type StepMount =
       readonly type: 'ssh';
       /** Undefined: `/run/buildkit/ssh_agent.N`. */
       readonly target: string | undefined;
-      readonly agent: {readonly socket: string} | {readonly keys: readonly string[]};
+      /** Undefined: none was given, and the step can do without; it is told the path all the same. */
+      readonly agent: {readonly socket: string} | {readonly keys: readonly string[]} | undefined;
       /** Of the socket: 0600, 0, 0. */
       readonly mode: number | undefined;
       readonly uid: number | undefined;

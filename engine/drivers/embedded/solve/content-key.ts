@@ -35,6 +35,8 @@ export interface ContentKeyParts {
   readonly store: Store;
   readonly request: BuildRequest;
   readonly signal: AbortSignal;
+  /** Every source that the build reads from the main context. */
+  readonly asked: readonly string[];
   /** Shows a tree as a directory; undefined: this process does not, and what it does not know is `NotCached`. */
   readonly mountTree: ((tree: Tree) => Promise<string>) | undefined;
   /** Which files there were is kept for `explain`; not where nothing is going to run. */
@@ -59,7 +61,8 @@ export function createContentKeys(given: ContentKeyParts): ContentKeys {
       const fetched = await fetch(operation);
       if (tree === undefined) {
         const context = contextOf(request, source);
-        const options = {cacheFile: checksumFile(store, context), fetched};
+        const asked = mount === undefined && source.kind === 'main-context' ? given.asked : undefined;
+        const options = {cacheFile: checksumFile(store, context), fetched, asked};
         return part(await listed(await sourceDigests(operation, {kind: 'context', context}, options, signal)));
       }
       const key = createHash('sha256')

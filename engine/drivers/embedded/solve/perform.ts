@@ -13,6 +13,7 @@ import {openRuntime, type StepRuntime} from '../runtime/runtime.js';
 import {runStep} from '../runtime/run-step.js';
 import {type ContentKeys, contextOf} from './content-key.js';
 import {timeOf} from './epoch.js';
+import {hostnameOf} from './hostname.js';
 import {resolveMounts} from './resolve-mounts.js';
 import {sourceId, type StepJob} from './solver.js';
 import type {TreeMounts} from './tree-mounts.js';
@@ -148,6 +149,7 @@ export async function performRun(
       shmSize: request.shmSize,
       ulimits: request.ulimits,
       more,
+      hostname: hostnameOf(request),
       ...(request.stepTimeout !== undefined && interactive === undefined && {timeout: request.stepTimeout}),
       ...(interactive !== undefined && {interactive}),
     },

@@ -1,6 +1,6 @@
 import {readFile} from 'node:fs/promises';
 import {join, posix} from 'node:path';
-import {BuildError, hasErrno} from '../../../base/errors.js';
+import {BuildError, hasErrno, quote} from '../../../base/errors.js';
 import type {Mount, Operation} from '../../../stages/graph.js';
 import type {BuildRequest} from '../../driver.js';
 import type {StepMount} from '../runtime/step-mounts.js';
@@ -52,8 +52,7 @@ async function resolveMount(
     }
     case 'ssh': {
       const agent = tools.request.ssh.get(mount.id ?? 'default');
-      if (agent !== undefined) return {type, target: mount.target, agent, mode, uid, gid};
-      if (!mount.required) return undefined;
+      if (agent !== undefined || !mount.required) return {type, target: mount.target, agent, mode, uid, gid};
       throw new BuildError('SECRET_NOT_FOUND', `the step needs the SSH agent "${mount.id ?? 'default'}"`, {
         remedy: `Give it with --ssh ${mount.id ?? 'default'}.`,
       });
@@ -65,11 +64,16 @@ async function resolveMount(
 
 /**
  * Whether a cache begins with the files that `from` names. As with BuildKit a mode or an owner makes an empty directory of
- * its own instead, unless a directory below the root is named: that one keeps its mode and owner.
+ * its own instead, unless a directory below the root is named: that one keeps its mode and owner. Throws STEP_FAILED for a
+ * source in nothing.
  */
 function beginsWithSource({from, source, mode, uid, gid}: Mount): boolean {
-  if (from === undefined || from.kind === 'scratch') return false;
-  return posix.resolve('/', source) !== '/' || (mode ?? uid ?? gid) === undefined;
+  const whole = posix.resolve('/', source) === '/';
+  if (from !== undefined && from.kind !== 'scratch') return !whole || (mode ?? uid ?? gid) === undefined;
+  if (whole) return false;
+  throw new BuildError('STEP_FAILED', `the source ${quote(source)} of the cache mount does not exist: it has no from`, {
+    remedy: 'The source of a cache mount is a path in the stage or context that `from` names.',
+  });
 }
 
 function keyOf(job: StepJob, {from}: Mount): string {

@@ -1,7 +1,9 @@
 import type {KeyPart, KeyValue} from '../../../plan/cache-key.js';
 import type {Mount, Operation, Source, StageGraph, StageStep} from '../../../stages/graph.js';
 import type {BuildRequest} from '../../driver.js';
+import {defaultHostname} from '../runtime/network-files.js';
 import {epochOf} from './epoch.js';
+import {hostnameOf} from './hostname.js';
 
 /** Part of every key: to be raised when the same parts come to give another file system. */
 const recipe = 2;
@@ -22,8 +24,8 @@ export type SourceKeys = (
 ) => Promise<readonly KeyPart[]>;
 
 /**
- * What decides the result of a step beside the tree it starts from. Secrets count by their ids; proxies, the machine's name
- * and times do not count.
+ * What decides the result of a step beside the tree it starts from. Secrets count by their ids; proxies and times do not
+ * count.
  */
 export async function partsOf(
   step: Pick<StageStep, 'operation' | 'config' | 'env'>,
@@ -46,6 +48,8 @@ export async function partsOf(
       // Only where they are given: they are in no key of a build without them.
       if (request.ulimits.length > 0) add(setting('ulimits', [...request.ulimits]));
       if (request.shmSize !== undefined) add(setting('shm-size', request.shmSize));
+      const hostname = hostnameOf(request);
+      if (hostname !== defaultHostname) add(setting('hostname', hostname));
       for (const [index, mount] of operation.mounts.entries()) {
         const {from, ...rest} = mount;
         add({

@@ -16,6 +16,7 @@ import {progressOf} from './progress-of.js';
 import {registriesOf} from './registries.js';
 import {storeRoot} from './store-root.js';
 import type {Terminal} from './terminal.js';
+import {isRootless} from '../drivers/embedded/rootless.js';
 
 export interface DiffFlags {
   readonly driver: string;
@@ -113,7 +114,7 @@ export async function findOptions(
   const progress = await progressOf('quiet', terminal, redactor);
   return {
     root: storeRoot(flags.root, terminal),
-    rootless: terminal.uid !== 0,
+    rootless: isRootless(terminal.uid),
     platform: flags.platform === undefined ? hostPlatform() : parsePlatform(flags.platform),
     directory: terminal.directory,
     credentials: credentialsOf(terminal, redactor, signal),

@@ -3,6 +3,7 @@ import {type EarlyExecutor, startEarly} from '../drivers/embedded/early-executor
 import {daemonFiles} from './daemon-files.js';
 import {flagIn} from './flag-in.js';
 import type {Terminal} from './terminal.js';
+import {isRootless} from '../drivers/embedded/rootless.js';
 
 /** Arguments with which `build` builds nothing. */
 const idle = new Set(['--check', '--help', '-h']);
@@ -15,7 +16,7 @@ export function headStart(argv: readonly string[], terminal: Terminal): EarlyExe
   if (argv.some((argument) => idle.has(argument))) return undefined;
   const driver = flagIn(argv, '--driver') ?? 'auto';
   const embedded = driver === 'embedded' || (driver === 'auto' && !mayHaveDaemon(terminal));
-  return embedded ? startEarly(terminal.uid !== 0) : undefined;
+  return embedded ? startEarly(isRootless(terminal.uid)) : undefined;
 }
 
 /** Without asking anybody: a daemon is named, or there is something that may name one or that one may listen at. */

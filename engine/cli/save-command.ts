@@ -6,6 +6,7 @@ import {tagsOf} from './name-commands.js';
 import {registriesOf} from './registries.js';
 import {type StoreFlags, withStoreOf} from './store-options.js';
 import type {Terminal} from './terminal.js';
+import {isRootless} from '../drivers/embedded/rootless.js';
 
 export interface SaveFlags extends Pick<StoreFlags, 'root'> {
   readonly output?: string;
@@ -38,7 +39,7 @@ export async function saveCommand(
     const credentials = credentialsOf(terminal, createRedactor(), signal);
     const docker = flags.format === 'docker';
     const registries = registriesOf(terminal.environment);
-    const options = {...registries, store, rootless: terminal.uid !== 0, docker, credentials, events};
+    const options = {...registries, store, rootless: isRootless(terminal.uid), docker, credentials, events};
     const files = await savedFiles(tags, options, signal);
     const destination = output === '-' ? output : resolve(terminal.directory, output);
     const stdout = (bytes: Uint8Array): Promise<void> => writeToStream(terminal.answerStream, bytes);

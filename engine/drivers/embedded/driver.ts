@@ -21,6 +21,7 @@ import {errorOf, type FromExecutor, type ToExecutor, wireRequest} from './protoc
 import {readTree} from './read-tree.js';
 import {readTreeAsUser} from './read-tree-as-user.js';
 import {NotCached} from './solve/not-cached.js';
+import {isRootless} from './rootless.js';
 
 export interface EmbeddedDriverOptions {
   /** The store, absolute. */
@@ -43,7 +44,7 @@ export interface EmbeddedDriverOptions {
  */
 export function createEmbeddedDriver(options: EmbeddedDriverOptions): Driver {
   const outcomes = new WeakMap<Built, BuildOutcome>();
-  const rootless = options.uid !== 0;
+  const rootless = isRootless(options.uid);
   const bases = {pulled: new Set<string>(), ...options.registries};
   return {
     name: 'embedded',

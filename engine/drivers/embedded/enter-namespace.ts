@@ -7,7 +7,10 @@ import {BuildError, hasErrno, messageOf} from '../../base/errors.js';
 import {namespaceRefusal} from './namespace-refusal.js';
 
 export interface NamespaceOptions {
-  /** Of the caller; false: a user namespace with the caller's subordinate ids is made first. */
+  /**
+   * Has the rights of the machine's root; false: those of a user namespace, which is made first, with the caller's subordinate ids,
+   * where the caller is not root of one already.
+   */
   readonly root: boolean;
   readonly args?: readonly string[];
   /** For Node itself: `--max-old-space-size=…`. */
@@ -42,11 +45,12 @@ export async function enterNamespace(script: string, options: NamespaceOptions):
   options.signal.throwIfAborted();
   const [program, ...args] = command(script, options);
   const interactive = options.interactive === true;
+  const mapped = mapsIds(options);
   const stdio: StdioOptions = interactive
     ? ['inherit', 'inherit', 'inherit', 'ipc']
     : ['ignore', 'inherit', 'pipe', 'ipc'];
   // What has the terminal cannot have a process group of its own, which is killed where something of it is left.
-  if (interactive && !options.root) await askKernel(options.signal);
+  if (interactive && mapped) await askKernel(options.signal);
   const spawned = {stdio, serialization: 'advanced', env: environmentWithout(), detached: !interactive} as const;
   const child = spawn(program, args, spawned);
   const killGroup = () => {
@@ -100,7 +104,7 @@ export async function enterNamespace(script: string, options: NamespaceOptions):
     }
     if (errors.search(killedNote) !== -1) throw new BuildError('IO', 'a process of the build was killed as it started');
     const detail = outcome instanceof Error ? messageOf(outcome) : errors.trim() || `exit status ${outcome}`;
-    throw namespaceRefusal(options.root, detail);
+    throw namespaceRefusal(!mapped, detail);
   } catch (error) {
     await kill();
     throw error;
@@ -143,6 +147,8 @@ const killedNote = /^unshare: sigprocmask unblock failed.*\n?/gm;
 const readyMessage = 'namespace-ready';
 const numberOf = (outcome: number | Error) => (outcome instanceof Error ? 1 : outcome);
 
+const mapsIds = ({root}: Pick<NamespaceOptions, 'root'>): boolean => !root && process.geteuid?.() !== 0;
+
 function command(script: string, {root, args = [], nodeOptions = []}: NamespaceOptions): [string, ...string[]] {
   return [
     // unshare ends its child when it dies, but nothing would end unshare itself.
@@ -150,7 +156,7 @@ function command(script: string, {root, args = [], nodeOptions = []}: NamespaceO
     '--pdeathsig',
     'KILL',
     'unshare',
-    ...(root ? [] : ['--user', '--map-root-user', '--map-auto']),
+    ...(mapsIds({root}) ? ['--user', '--map-root-user', '--map-auto'] : []),
     '--mount',
     '--pid',
     '--fork',

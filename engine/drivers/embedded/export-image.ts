@@ -18,6 +18,7 @@ import {makeLayerAsUser} from './make-layer-as-user.js';
 import {readTree} from './read-tree.js';
 import {readTreeAsUser} from './read-tree-as-user.js';
 import type {BaseLayer} from './solve/tree.js';
+import {isRootless} from './rootless.js';
 
 export interface ExportOptions {
   /** The store, absolute. */
@@ -70,7 +71,7 @@ export async function exportFromStore(
       configDigest: tag.configDigest,
       config: image.config,
       layers,
-      readTree: (path, abort) => treeOf(store, tag, path, options.uid !== 0, abort),
+      readTree: (path, abort) => treeOf(store, tag, path, isRootless(options.uid), abort),
       digestOf: (other) => Promise.resolve(tagOf(store, other)?.manifestDigest),
       close,
     };
@@ -135,8 +136,9 @@ async function makeReady(
   }
   if (!claimBlob(store, stored.digest)) {
     // An ordinary user may not read the files of a container that belong to other ids.
-    const form =
-      uid === 0 ? await layerOfStep(store, layer, false, signal) : await makeLayerAsUser(root, layer, signal);
+    const form = isRootless(uid)
+      ? await makeLayerAsUser(root, layer, signal)
+      : await layerOfStep(store, layer, false, signal);
     if (form !== undefined && claimBlob(store, form.digest)) {
       writeCompressed(store, stored.diffId, form);
       return readable(store, form);

@@ -1,8 +1,10 @@
+import {execFileSync} from 'node:child_process';
 import {existsSync} from 'node:fs';
 import {join} from 'node:path';
 import {setTimeout as sleep} from 'node:timers/promises';
 import test, {type ExecutionContext} from 'ava';
-import {runCli} from '../helpers/cli.js';
+import {buildBusyboxBase} from '../helpers/busybox-base.js';
+import {namesIn, runCli, workshop} from '../helpers/cli.js';
 import {missingForOrdinary, ordinaryUser} from '../helpers/ordinary-user.js';
 import {processesWith} from '../helpers/processes.js';
 import {available} from '../helpers/requirement.js';
@@ -76,4 +78,34 @@ test.serial('a shell of an ordinary user whose namespaces are refused is the sam
   t.is(run.status, 3, run.stderr);
   t.regex(run.stderr, /number of user namespaces is limited to 0/);
   await ended(t, home);
+});
+
+test.serial('root of a user namespace, as in a container of an ordinary user, builds what root builds', async (t) => {
+  if (!available(t, missingForOrdinary === undefined, missingForOrdinary ?? '')) return;
+  const {cli, root, store} = workshop(t, undefined, {
+    'app/Dockerfile':
+      'FROM t/base\nRUN mkdir /d && echo 1 > /d/a && chown -R 5:6 /d\n' +
+      'RUN rm -r /d /bin/wc && mkdir /d && echo 2 > /d/b\nCOPY f /d/\n',
+    'app/f': 'one\n',
+  });
+  const built: string[] = [];
+  for (const prefix of [[], inUserNamespace('true', 0)]) {
+    const of = `${store}${built.length}`;
+    const run = (args: readonly string[]) => cli([...args, '--root', of], {prefix});
+    const base = await buildBusyboxBase(run, join(root, `base${built.length}`));
+    t.is(base.status, 0, base.stderr);
+    const output = join(root, `out${built.length}.tar`);
+    const outputs = ['-o', `type=tar,dest=${output}`, '-o', 'type=image', '-t', 't/app', '--artifact', '0:/d/b'];
+    const app = await run(['build', ...common, 'app', ...outputs]);
+    t.is(app.status, 0, app.stderr);
+    built.push(
+      execFileSync('tar', ['-tvf', output], {encoding: 'utf8'}).replaceAll(/ \d{4}-\d\d-\d\d \d\d:\d\d /g, ' '),
+    );
+    const pruned = await run(['prune', '--all']);
+    t.is(pruned.status, 0, pruned.stderr);
+    for (const room of ['tmp', 'mounts', 'leases', 'trash']) t.deepEqual(namesIn(join(of, room)), [], room);
+  }
+  t.regex(built[0] ?? '', / d\/b$/m);
+  t.notRegex(built[0] ?? '', /d\/a$|bin\/wc/m);
+  t.is(built[1], built[0]);
 });

@@ -77,9 +77,15 @@ function openLease(store: Store): number {
 
 function append(store: Store, text: string): void {
   ensureLease(store);
+  const {held} = store;
+  // One write for a line or more: what reads meanwhile sees all of it or nothing.
+  const bytes = Buffer.from(held.torn ? `\n${text}` : text);
   try {
-    // One write for a line or more: what reads meanwhile sees all of it or nothing.
-    writeSync(store.held.descriptor ?? -1, text);
+    let written = writeSync(held.descriptor ?? -1, bytes);
+    // A disk that is nearly full takes a part, and says why not the rest when that is tried.
+    held.torn = written < bytes.length;
+    while (written < bytes.length) written += writeSync(held.descriptor ?? -1, bytes, written);
+    held.torn = false;
   } catch (error) {
     throw storeFailure('cannot write to the store', join(leaseDirectory(store.root), store.lease.name), error);
   }
@@ -111,6 +117,7 @@ export function endLease(store: Store): void {
   held.claimed.clear();
   held.snapshots.clear();
   held.locked = false;
+  held.torn = false;
   if (!held.shared) removeLease(store.root, store.lease);
   closeSync(descriptor);
 }
@@ -184,7 +191,8 @@ export function whilePruning<T>(root: string, action: () => T): T {
     throw storeFailure('cannot announce the prune', path, error);
   }
   try {
-    syscalls().lock(descriptor, 'exclusive', false);
+    // Whoever looks whether it is locked holds the lock for a moment.
+    syscalls().lock(descriptor, 'exclusive', true);
     return action();
   } finally {
     unlinkSync(path);

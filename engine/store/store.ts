@@ -20,6 +20,8 @@ export interface Held {
   /** The lease's file; undefined until something is claimed. */
   descriptor: number | undefined;
   locked: boolean;
+  /** The file ends in a part of a line: the disk was full. */
+  torn: boolean;
   /** The lease belongs to another thread. */
   readonly shared: boolean;
   readonly claimed: Set<string>;
@@ -73,6 +75,7 @@ export function newStore(root: string, lease: Lease, signal: AbortSignal, shared
     held: {
       descriptor: undefined,
       locked: false,
+      torn: false,
       shared,
       claimed: new Set(),
       directories: new Set(),

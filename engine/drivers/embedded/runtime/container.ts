@@ -40,8 +40,8 @@ export async function runContainer(run: ContainerRun): Promise<ContainerEnd> {
   const first = launcher.launch(config, {interactive, early: true});
   if (run.more) setImmediate(() => launcher.prepare());
   const end = await endOf(first, run);
-  // Its own start may be what it failed at: the container has not begun, and the other way says why if it fails too.
-  if (!first.early || end.failure === undefined || end.began || run.signal.aborted) return end;
+  // It may have been killed while it waited, or take no such configuration: the container has not begun, and begins now or says why not.
+  if (!first.early || end.began || run.signal.aborted) return end;
   return endOf(launcher.launch(config, {interactive, early: false}), run);
 }
 
@@ -80,7 +80,7 @@ async function endOf(launch: Launch, run: ContainerRun): Promise<ContainerEnd & 
   try {
     const status = await ended;
     const failure = status === 0 ? undefined : failureIn(launch.logFile);
-    return {status, failure, began: failure === undefined || existsSync(pidFile)};
+    return {status, failure, began: status === 0 || existsSync(pidFile)};
   } finally {
     signal.removeEventListener('abort', onAbort);
     run.launcher.remove(launch);

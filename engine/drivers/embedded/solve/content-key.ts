@@ -28,6 +28,11 @@ export interface ContentKeys {
     tree: Tree | undefined,
   ): Promise<readonly KeyPart[]>;
   fetched(operation: TransferOperation): readonly Fetched[] | undefined;
+  /**
+   * To be called when a step has read what it reads: a file of a context that was written to since its key was made would be found
+   * under the key of what it was. Rejects with CONTEXT_CHANGED.
+   */
+  unchanged(operation: Operation): Promise<void>;
   close(): void;
 }
 
@@ -51,6 +56,8 @@ export function createContentKeys(given: ContentKeyParts): ContentKeys {
   const {store, request, signal, mountTree, keepLists} = given;
   const fetchedOf = new Map<Operation, readonly Fetched[]>();
   const closers: (() => void)[] = [];
+  /** What the key of each step says of contexts, and how to look again. */
+  const readOf = new Map<Operation, {readonly digest: string; readonly again: () => Promise<string>}[]>();
   return {
     fetched: (operation) => fetchedOf.get(operation),
     async of(asked, source, mount, tree) {
@@ -61,9 +68,12 @@ export function createContentKeys(given: ContentKeyParts): ContentKeys {
       const fetched = await fetch(operation);
       if (tree === undefined) {
         const context = contextOf(request, source);
-        const asked = mount === undefined && source.kind === 'main-context' ? given.asked : undefined;
-        const options = {cacheFile: checksumFile(store, context), fetched, asked};
-        return part(await listed(await sourceDigests(operation, {kind: 'context', context}, options, signal)));
+        const expected = mount === undefined && source.kind === 'main-context' ? given.asked : undefined;
+        const options = {cacheFile: checksumFile(store, context), fetched, asked: expected};
+        const look = () => sourceDigests(operation, {kind: 'context', context}, options, signal);
+        const digest = await listed(await look());
+        readOf.set(asked, [...(readOf.get(asked) ?? []), {digest, again: async () => listDigest(await look())}]);
+        return part(digest);
       }
       const key = createHash('sha256')
         .update(canonicalJson([tree.key, [...operation.sources], [...operation.excludes], operation.parents]))
@@ -87,6 +97,14 @@ export function createContentKeys(given: ContentKeyParts): ContentKeys {
       writeContent(store, key, digest);
       given.selected?.(key, digest);
       return part(digest);
+    },
+    async unchanged(operation) {
+      for (const {digest, again} of readOf.get(operation) ?? []) {
+        if ((await again()) === digest) continue;
+        throw new BuildError('CONTEXT_CHANGED', 'a file of the build context was written to while the step read it', {
+          remedy: 'Build again when nothing writes into the build context.',
+        });
+      }
     },
     close() {
       for (const close of closers.splice(0)) close();

@@ -99,6 +99,7 @@ export function createRunner(parts: RunnerParts): SolverWork {
           await perform(job, target, parts, signal).catch((error: unknown) => {
             throw whyFailed(store.root, error);
           });
+          await parts.contents.unchanged(operation);
         },
         ...(continues === undefined && {keepFailed: (error: unknown) => keepFailed(job, error, signal)}),
         async finish({upper}) {

@@ -9,9 +9,13 @@ import {writeTree} from '../helpers/tree.js';
 
 const common = ['--no-compose', '--driver', 'embedded', '--progress', 'plain'];
 
-/** Everything in a directory with its owner and time. */
-const listing = (directory: string): string =>
-  execFileSync('find', [directory, '-printf', '%p %U %m %s %T@\\n'], {encoding: 'utf8'}).split('\n').sort().join('\n');
+/** Everything in a store with its owner and time, but for what its owner marks as on the disk after the build. */
+const listing = (store: string): string =>
+  execFileSync('find', [store, '-printf', '%U %m %s %T@ %P\\n'], {encoding: 'utf8'})
+    .split('\n')
+    .filter((line) => !/ snapshots\/[^/]+(?:\/synced)?$/.test(line))
+    .sort()
+    .join('\n');
 
 for (const [first, second] of [
   ['root', 'an ordinary user'],

@@ -1,5 +1,5 @@
 import {spawn} from 'node:child_process';
-import {chmodSync, existsSync, mkdirSync, writeFileSync} from 'node:fs';
+import {chmodSync, mkdirSync, statSync} from 'node:fs';
 import {join} from 'node:path';
 import {hasErrno} from '../base/errors.js';
 import {hasBlob} from './blobs.js';
@@ -31,7 +31,8 @@ const version = 1;
 const mostBytes = 1024 * 1024;
 const mostDepth = 5000;
 const stateFile = 'snapshot.json';
-const syncedFile = 'synced';
+/** Of the state file, where the snapshot's files are on the disk. A mode, for that makes nothing in a store that is just removed. */
+const syncedMode = 0o100;
 
 export function snapshotPath(root: string, id: string): string {
   const valid: boolean = isSnapshotId(id);
@@ -81,13 +82,9 @@ export function completeSnapshot(
   const path = snapshotPath(store.root, id);
   const {parents, continues} = options;
   const state = {version, parents, continues, boot: thisOwner().boot, created: new Date().toISOString()};
-  if (options.synced) markSynced(path);
-  writeWhole(join(path, stateFile), temporaryPath(store), `${JSON.stringify(state)}\n`, {sync: options.synced});
-}
-
-function markSynced(path: string): void {
-  const marker = join(path, syncedFile);
-  attempt('cannot complete a snapshot', marker, () => writeFileSync(marker, '', {mode: 0o600}));
+  const file = join(path, stateFile);
+  writeWhole(file, temporaryPath(store), `${JSON.stringify(state)}\n`, {sync: options.synced});
+  if (options.synced) attempt('cannot complete a snapshot', file, () => chmodSync(file, 0o644 | syncedMode));
 }
 
 /** A complete snapshot that can be used; its parents are not looked at. */
@@ -99,9 +96,12 @@ export function readSnapshot(root: string, id: string): SnapshotInfo | undefined
   const {parents, continues, boot, created} = fields;
   if (continues !== undefined && !isSnapshotId(continues)) return undefined;
   if (!Array.isArray(parents) || !parents.every(isSnapshotId) || typeof created !== 'string') return undefined;
-  const synced = existsSync(join(path, syncedFile));
-  return synced || boot === thisOwner().boot ? {parents, continues, created} : undefined;
+  const isThere = boot === thisOwner().boot || isSynced(path);
+  return isThere ? {parents, continues, created} : undefined;
 }
+
+const isSynced = (path: string): boolean =>
+  ((statSync(join(path, stateFile), {throwIfNoEntry: false})?.mode ?? 0) & syncedMode) !== 0;
 
 /** Complete, and not lost with the power. */
 export function hasSnapshot(store: Store, id: string): boolean {
@@ -168,10 +168,10 @@ export function discardSnapshot(store: Store, id: string): void {
 
 /** In seconds: then the kernel has written most of it, and the builds of a series are over. */
 const syncDelay = 5;
+/** Marks what was complete before it was written; of an earlier boot is only what was lost. */
 const syncScript = `IFS= read -r snapshots; sleep "$1"; cd "$snapshots" || exit
-set -- */snapshot.json
-sync -f . || exit
-for state; do [ -e "\${state%/*}/synced" ] || [ ! -e "$state" ] || : >"\${state%/*}/synced"; done`;
+complete=$(find . -mindepth 2 -maxdepth 2 -name ${stateFile} ! -perm -u+x -exec grep -ls "\\"boot\\":\\"$2\\"" {} +)
+[ -n "$complete" ] && sync -f . && printf '%s\\n' "$complete" | xargs chmod u+x`;
 
 /**
  * Has the file system written to the disk, and marks as safe what snapshots were complete by then: until then they count as lost
@@ -179,7 +179,7 @@ for state; do [ -e "\${state%/*}/synced" ] || [ ! -e "$state" ] || : >"\${state%
  * waits. A failure leaves the snapshots as they were.
  */
 export function syncSnapshots(root: string, delay = syncDelay): void {
-  const child = spawn('sh', ['-c', syncScript, 'sh', String(delay)], {
+  const child = spawn('sh', ['-c', syncScript, 'sh', String(delay), thisOwner().boot], {
     detached: true,
     cwd: '/',
     env: {PATH: '/usr/local/bin:/usr/bin:/bin'},

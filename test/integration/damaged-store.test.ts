@@ -1,4 +1,4 @@
-import {cpSync, existsSync, readdirSync, readFileSync, utimesSync, writeFileSync} from 'node:fs';
+import {cpSync, existsSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {setTimeout as sleep} from 'node:timers/promises';
 import test from 'ava';
@@ -17,7 +17,7 @@ test('what builds made is still there when the machine has been started again, a
   const snapshots = () => readdirSync(join(store, 'snapshots')).map((name) => join(store, 'snapshots', name));
   t.is(snapshots().length, 2);
   // They are written to the disk a few seconds after the build.
-  const isSafe = () => snapshots().every((path) => existsSync(join(path, 'synced')));
+  const isSafe = () => snapshots().every((path) => (statSync(join(path, 'snapshot.json')).mode & 0o100) !== 0);
   for (let waited = 0; !isSafe() && waited < 180_000; waited += 100) await sleep(100);
   for (const path of snapshots()) {
     const state = join(path, 'snapshot.json');

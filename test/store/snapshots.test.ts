@@ -47,8 +47,8 @@ test('what was not written to the disk is lost when the machine stops', async (t
   const [gone, saved] = [snapshotWith(store, 'a', '1'), snapshotWith(store, 'a', '2')];
   discardSnapshot(store, gone);
   syncSnapshots(store.root, 0);
-  const marker = join(snapshotPath(store.root, saved), 'synced');
-  for (let waited = 0; !existsSync(marker) && waited < 180_000; waited += 20) await sleep(20);
+  const state = join(snapshotPath(store.root, saved), 'snapshot.json');
+  for (let waited = 0; (statSync(state).mode & 0o100) === 0 && waited < 180_000; waited += 20) await sleep(20);
   const lost = snapshotWith(store, 'a', '3');
   const declared = newSnapshot(store).id;
   completeSnapshot(store, declared, {synced: true, parents: []});

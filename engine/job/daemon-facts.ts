@@ -1,8 +1,6 @@
-import {createHash} from 'node:crypto';
-import {makeDirectory} from '../store/files.js';
-import {join} from 'node:path';
 import type {BuildContext} from '../context/context.js';
 import type {BuildRequest} from '../drivers/driver.js';
+import {contextMemory} from '../drivers/embedded/files/digest-memory.js';
 import {sourceDigests} from '../drivers/embedded/files/digests.js';
 import {keepList, listDigest} from '../drivers/embedded/files/file-list.js';
 import type {TransferOperation} from '../drivers/embedded/files/step.js';
@@ -26,7 +24,6 @@ export async function daemonFacts(
 ): Promise<ReadonlyMap<string, StepFacts>> {
   const facts = new Map<string, StepFacts>();
   const last = new Map<number, string>();
-  makeDirectory(join(root, 'checksums'));
   for (const stage of plan.graph.stages) {
     if (!stage.reachable && !request.keepStages.includes(stage.index)) continue;
     try {
@@ -100,8 +97,7 @@ export async function daemonFacts(
   }
 
   async function files(name: string, context: BuildContext, read: TransferOperation): Promise<readonly KeyPart[]> {
-    const memory = createHash('sha256').update(context.root).digest('hex').slice(0, 16);
-    const options = {cacheFile: join(root, 'checksums', memory), fetched: []};
+    const options = {memory: contextMemory(root, context), fetched: []};
     const list = await sourceDigests(read, {kind: 'context', context}, options, signal);
     const digest = listDigest(list);
     await keepList(root, digest, list);

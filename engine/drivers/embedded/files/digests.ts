@@ -1,5 +1,5 @@
 import {createHash} from 'node:crypto';
-import {closeSync, readFileSync, readSync, renameSync, rmSync, writeFileSync} from 'node:fs';
+import {closeSync, readSync} from 'node:fs';
 import {setImmediate} from 'node:timers/promises';
 import {hasErrno} from '../../../base/errors.js';
 import {syscalls} from '../../../base/syscalls.js';
@@ -8,6 +8,7 @@ import {isOwnXattr} from '../../../snapshot/metadata.js';
 import {typeOf} from '../../../context/walk.js';
 import {unreadable, changed} from '../../../context/unreadable.js';
 import {decodePath, join, nameOf, quotePath, stepError} from './byte-path.js';
+import type {DigestMemory} from './digest-memory.js';
 import {refuseDanglingLinks} from './dangling-links.js';
 import {compilePatterns, type Matched, type PathPatterns} from './patterns.js';
 import {isDirectory, isFile, targetOf} from './resolve.js';
@@ -29,8 +30,8 @@ export interface SourceDigest {
 }
 
 export interface SourceDigestOptions {
-  /** File that remembers digests between runs; made where it is missing, made anew where it is damaged. */
-  readonly cacheFile: string | undefined;
+  /** What is known from earlier. */
+  readonly memory: DigestMemory;
   /** What `fetchSources` brought of URLs and repositories. */
   readonly fetched: readonly Fetched[];
   /** Every source that the build reads from the same context; undefined: all of it is there. */
@@ -38,34 +39,40 @@ export interface SourceDigestOptions {
 }
 
 /**
- * Digests of everything that COPY or ADD selects, in the order in which it is copied. A path whose device, inode, size, mtime and
- * ctime are those of the last run is not read again, unless it was written within two seconds before. Rejects as the step would
- * for a source that is not there.
+ * Digests of everything that COPY or ADD selects, in the order in which it is copied. Rejects as the step would for a source that is
+ * not there.
  */
 export async function sourceDigests(
   operation: TransferOperation,
   source: CopySource | undefined,
-  options: SourceDigestOptions,
+  {memory, fetched, asked}: SourceDigestOptions,
   signal: AbortSignal,
 ): Promise<readonly SourceDigest[]> {
-  const out: SourceDigest[] = options.fetched.map(({source: path, digest}) => ({path, mode: 'url', digest}));
+  const out: SourceDigest[] = fetched.map(({source: path, digest}) => ({path, mode: 'url', digest}));
   const paths = operation.sources.filter((text) => operation.kind === 'copy' || !isRemote(text));
   if (paths.length === 0 || source === undefined) return out;
   const tree = openSource(source);
-  const memory = openMemory(options.cacheFile);
   const exclude = compilePatterns(operation.excludes, '--exclude');
   let count = 0;
+  let load = 0;
+  let buffer: Buffer | undefined;
+  const read = (path: string, stats: BigIntStats): string => {
+    buffer ??= Buffer.allocUnsafe(chunk);
+    load += Number(stats.size) + 4096;
+    return hashEntry(tree, path, stats, buffer);
+  };
   for (const text of paths) {
     const {directory, pattern} = operation.parents ? pivot(text) : {directory: text, pattern: undefined};
     const include = pattern === undefined ? undefined : compilePatterns([pattern], '--parents');
     const found = selectSource(tree, directory);
-    if (include === undefined && options.asked !== undefined) refuseUnsent(tree, text, found.length, options.asked);
+    if (include === undefined && asked !== undefined) refuseUnsent(tree, text, found.length, asked);
     for (const selected of found) {
       if (selected.path === '' && include === undefined && operation.excludes.length > 0) {
         refuseDanglingLinks(tree, exclude);
       }
       for (const {path, stats} of walk(tree, selected.path, {include, exclude})) {
-        const digest = memory.digest(tree, path, stats);
+        const isRoot = path === '' && tree.owners === 'root';
+        const digest = `sha256:${isRoot ? rootDigest : memory.digest(tree.owners, stats, () => read(path, stats))}`;
         // The path tells the name, unless a link or a pattern gave it another one.
         const name =
           path === selected.path && nameOf(path) !== selected.name
@@ -73,10 +80,11 @@ export async function sourceDigests(
             : '';
         out.push({
           path: `/${decodePath(path)}`,
-          mode: path === '' && tree.owners === 'root' ? 'd' : modeOf(stats),
+          mode: isRoot ? 'd' : modeOf(stats),
           digest: name === '' ? digest : `sha256:${name}`,
         });
-        if (++count % 2048 === 0 || memory.takeLoad()) {
+        if (++count % 2048 === 0 || load > muchLoad) {
+          load = 0;
           await setImmediate();
           signal.throwIfAborted();
         }
@@ -86,6 +94,9 @@ export async function sourceDigests(
   memory.save();
   return out;
 }
+
+/** Of the top of a context, which is nobody's. */
+const rootDigest = createHash('sha256').update('root').digest('hex');
 
 interface Walked {
   readonly path: string;
@@ -159,83 +170,9 @@ function* walk(
   }
 }
 
-interface Memory {
-  digest(tree: SourceTree, path: string, stats: BigIntStats): string;
-  /** True where so much was read since the last time that others should run. */
-  takeLoad(): boolean;
-  save(): void;
-}
-
-const heading = 'build-image source digests 2';
-/** Nanoseconds after which a file's times tell a later write apart. */
-const settled = 2_000_000_000n;
+/** Bytes that are hashed, with what opening a file costs, before others should run. */
+const muchLoad = 4 * 1024 * 1024;
 const chunk = 1024 * 1024;
-
-function openMemory(file: string | undefined): Memory {
-  const known = readMemory(file);
-  const seen = new Map<string, string>();
-  let changes = 0;
-  let load = 0;
-  let buffer: Buffer | undefined;
-  return {
-    digest(tree, path, stats) {
-      const isRoot = path === '' && tree.owners === 'root';
-      if (isRoot) return `sha256:${createHash('sha256').update('root').digest('hex')}`;
-      const identity = `${tree.owners === 'kept' ? 'k' : 'r'}${stats.dev}:${stats.ino}:${stats.size}:${stats.mtimeNs}:${stats.ctimeNs}`;
-      const remembered = known.get(identity);
-      if (remembered !== undefined) {
-        seen.set(identity, remembered);
-        return `sha256:${remembered}`;
-      }
-      const now = BigInt(Date.now()) * 1_000_000n;
-      buffer ??= Buffer.allocUnsafe(chunk);
-      const hex = hashEntry(tree, path, stats, buffer);
-      load += Number(stats.size) + 4096;
-      if (now - stats.mtimeNs > settled && now - stats.ctimeNs > settled) {
-        changes++;
-        seen.set(identity, hex);
-      }
-      return `sha256:${hex}`;
-    },
-    takeLoad() {
-      const much = load > 4 * chunk;
-      if (much) load = 0;
-      return much;
-    },
-    save() {
-      // Other steps read other parts with the same memory: what was not asked for stays, up to a bound.
-      if (file === undefined || changes === 0) return;
-      const lines = [...new Map([...known, ...seen])].slice(-mostLines).map(([identity, hex]) => `${identity} ${hex}`);
-      writeMemory(file, lines);
-    },
-  };
-}
-
-const mostLines = 1_000_000;
-
-function readMemory(file: string | undefined): ReadonlyMap<string, string> {
-  if (file === undefined) return new Map();
-  let lines: string[];
-  try {
-    lines = readFileSync(file, 'latin1').split('\n');
-  } catch {
-    return new Map();
-  }
-  // Written whole or not at all; the count at the end notices a file that a crash cut.
-  if (lines[0] !== heading || lines.at(-1) !== `end ${lines.length - 2}`) return new Map();
-  return new Map(lines.slice(1, -1).map((line) => [line.slice(0, -65), line.slice(-64)]));
-}
-
-function writeMemory(file: string, lines: readonly string[]): void {
-  const beside = `${file}.${process.pid}.${Date.now()}`;
-  try {
-    writeFileSync(beside, [heading, ...lines, `end ${lines.length}`].join('\n'), {encoding: 'latin1', mode: 0o600});
-    renameSync(beside, file);
-  } catch {
-    // That it cannot be kept is no error: the next run reads again.
-    rmSync(beside, {force: true});
-  }
-}
 
 const modeOf = (stats: BigIntStats): string => {
   const mode = (Number(stats.mode) & 0o7777).toString(8);

@@ -1,7 +1,5 @@
 import {createHash} from 'node:crypto';
-import {join} from 'node:path';
 import {BuildError} from '../../../base/errors.js';
-import {makeDirectory} from '../../../store/files.js';
 import type {BuildContext} from '../../../context/context.js';
 import {isGitUrl, withoutPassword} from '../../../context/source/git-url.js';
 import {canonicalJson, type KeyPart} from '../../../plan/cache-key.js';
@@ -9,6 +7,7 @@ import type {Mount, Operation, Source} from '../../../stages/graph.js';
 import {readContent, writeContent} from '../../../store/contents.js';
 import {type Store, temporaryPath} from '../../../store/store.js';
 import type {BuildRequest} from '../../driver.js';
+import {contextMemory, type DigestMemory, noMemory} from '../files/digest-memory.js';
 import {type SourceDigest, sourceDigests} from '../files/digests.js';
 import {keepList, listDigest} from '../files/file-list.js';
 import {fetchSources, type Fetched, isRemote} from '../files/remote-source.js';
@@ -56,6 +55,7 @@ export function createContentKeys(given: ContentKeyParts): ContentKeys {
   const {store, request, signal, mountTree, keepLists} = given;
   const fetchedOf = new Map<Operation, readonly Fetched[]>();
   const closers: (() => void)[] = [];
+  const memories = new Map<string, DigestMemory>();
   /** What the key of each step says of contexts, and how to look again. */
   const readOf = new Map<Operation, {readonly digest: string; readonly again: () => Promise<string>}[]>();
   return {
@@ -69,7 +69,7 @@ export function createContentKeys(given: ContentKeyParts): ContentKeys {
       if (tree === undefined) {
         const context = contextOf(request, source);
         const expected = mount === undefined && source.kind === 'main-context' ? given.asked : undefined;
-        const options = {cacheFile: checksumFile(store, context), fetched, asked: expected};
+        const options = {memory: memoryOf(context), fetched, asked: expected};
         const look = () => sourceDigests(operation, {kind: 'context', context}, options, signal);
         const digest = await listed(await look());
         readOf.set(asked, [...(readOf.get(asked) ?? []), {digest, again: async () => listDigest(await look())}]);
@@ -87,12 +87,7 @@ export function createContentKeys(given: ContentKeyParts): ContentKeys {
       }
       if (mountTree === undefined) throw new NotCached('content of another stage');
       const root = await mountTree(tree);
-      const digests = await sourceDigests(
-        operation,
-        {kind: 'directory', root},
-        {cacheFile: undefined, fetched},
-        signal,
-      );
+      const digests = await sourceDigests(operation, {kind: 'directory', root}, {memory: noMemory, fetched}, signal);
       const digest = await listed(digests);
       writeContent(store, key, digest);
       given.selected?.(key, digest);
@@ -110,6 +105,13 @@ export function createContentKeys(given: ContentKeyParts): ContentKeys {
       for (const close of closers.splice(0)) close();
     },
   };
+
+  /** One for all steps that read the same directory, and for the second look at it. */
+  function memoryOf(context: BuildContext): DigestMemory {
+    const memory = memories.get(context.root) ?? contextMemory(store.root, context);
+    memories.set(context.root, memory);
+    return memory;
+  }
 
   async function listed(digests: readonly SourceDigest[]): Promise<string> {
     const digest = listDigest(digests);
@@ -152,13 +154,6 @@ export function copyOf({source}: Pick<Mount, 'source'>, destination = '/'): Tran
     keepGitDir: false,
     unpack: undefined,
   };
-}
-
-/** Digests of files by inode and time, one file a directory. */
-function checksumFile(store: Store, {root}: BuildContext): string {
-  const directory = join(store.root, 'checksums');
-  makeDirectory(directory);
-  return join(directory, createHash('sha256').update(root).digest('hex').slice(0, 16));
 }
 
 /** The build context, or the directory of a named one. */

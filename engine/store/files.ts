@@ -6,9 +6,11 @@ import {
   readFileSync,
   readdirSync,
   renameSync,
+  statSync,
   unlinkSync,
   writeFileSync,
 } from 'node:fs';
+import {join} from 'node:path';
 import {BuildError, hasErrno, messageOf} from '../base/errors.js';
 import {makeDirectories} from '../base/make-directories.js';
 
@@ -102,6 +104,18 @@ export function unlinkIfThere(path: string): boolean {
     if (isMissing(error)) return false;
     throw storeFailure('cannot remove from the store', path, error);
   }
+}
+
+/** Removes files of a directory until `most` are left, those that were written last. */
+export function keepNewest(directory: string, most: number): void {
+  const names = namesIn(directory);
+  if (names.length <= most) return;
+  const aged = names.map((name) => {
+    const path = join(directory, name);
+    return {path, written: statSync(path, {throwIfNoEntry: false})?.mtimeMs ?? 0};
+  });
+  aged.sort((a, b) => b.written - a.written);
+  for (const {path} of aged.slice(most)) unlinkIfThere(path);
 }
 
 /** Idempotent. Only the owner may look into what is made here: a layer may hold set-user-id programs and secrets. */

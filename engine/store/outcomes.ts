@@ -1,6 +1,5 @@
-import {statSync} from 'node:fs';
 import {join} from 'node:path';
-import {namesIn, readSmall, unlinkIfThere, writeWhole} from './files.js';
+import {keepNewest, readSmall, writeWhole} from './files.js';
 import {directoryOf, type Store, temporaryPath} from './store.js';
 
 const mostBytes = 16 * 1024 * 1024;
@@ -32,12 +31,5 @@ export function writeOutcome(store: Store, key: string, outcome: unknown): void 
   const directory = directoryOf(store, 'outcomes');
   const body = JSON.stringify(outcome);
   writeWhole(pathOf(store.root, key), temporaryPath(store), headOf(key, body) + body, {sync: false});
-  const names = namesIn(directory);
-  if (names.length <= mostFiles) return;
-  const aged = names.map((name) => {
-    const path = join(directory, name);
-    return {path, written: statSync(path, {throwIfNoEntry: false})?.mtimeMs ?? 0};
-  });
-  aged.sort((a, b) => b.written - a.written);
-  for (const {path} of aged.slice(mostFiles)) unlinkIfThere(path);
+  keepNewest(directory, mostFiles);
 }

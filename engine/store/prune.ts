@@ -1,7 +1,7 @@
-import {existsSync, statSync} from 'node:fs';
+import {existsSync} from 'node:fs';
 import {join} from 'node:path';
 import {emptyTrash} from './empty-trash.js';
-import {namesIn, readSmall, unlinkIfThere, writeWhole} from './files.js';
+import {keepNewest, namesIn, readSmall, unlinkIfThere, writeWhole} from './files.js';
 import {type ItemKind, type StoreItem, takeInventory, treesOf} from './inventory.js';
 import {removeStalePrunes, whilePruning} from './leases.js';
 import {removeStaleLocks, withLock} from './locks.js';
@@ -56,7 +56,7 @@ async function pruneLocked(store: Store, options: PruneOptions): Promise<PruneRe
     const sizes = await measureAll(store);
     const {removed, freed, kept} = whilePruning(store.root, () => decide(store, sizes, options));
     tidyIndexes(store);
-    tidyMemories(store);
+    for (const [room, most] of memories) keepNewest(join(store.root, room), most);
     removeStaleLocks(store);
     const {left} = await emptyTrash(store);
     const {halfMade, mounts} = recovered;
@@ -118,15 +118,5 @@ function tidyIndexes(store: Store): void {
     else if (text.length > smallIndexBytes && left.length < keys.length) {
       writeWhole(path, temporaryPath(store), left.map((key) => `${key}\n`).join(''), {sync: false});
     }
-  }
-}
-
-function tidyMemories(store: Store): void {
-  for (const [room, most] of memories) {
-    const paths = namesIn(join(store.root, room)).map((name) => join(store.root, room, name));
-    if (paths.length <= most) continue;
-    const aged = paths.map((path) => ({path, written: statSync(path, {throwIfNoEntry: false})?.mtimeMs ?? 0}));
-    aged.sort((a, b) => b.written - a.written);
-    for (const {path} of aged.slice(most)) unlinkIfThere(path);
   }
 }

@@ -1,9 +1,9 @@
 import {type ChildProcess, execFile, type Serializable, spawn, type StdioOptions} from 'node:child_process';
 import {once} from 'node:events';
-import {constants} from 'node:os';
 import {promisify} from 'node:util';
 import {adoptAuthorities, environmentWithout} from '../../base/authorities.js';
 import {BuildError, hasErrno, messageOf} from '../../base/errors.js';
+import {exitStatus} from '../../base/exit-status.js';
 import {namespaceRefusal} from './namespace-refusal.js';
 
 export interface NamespaceOptions {
@@ -71,7 +71,7 @@ export async function enterNamespace(script: string, options: NamespaceOptions):
   };
   child.on('error', resolveEnd);
   child.on('exit', (code, name) => {
-    exit = code ?? 128 + constants.signals[name ?? 'SIGTERM'];
+    exit = exitStatus(code, name);
     // Refused by the kernel, unshare leaves the process that was to map the ids, which waits for ever and holds the pipes.
     if (!isReady) killGroup();
     settle();

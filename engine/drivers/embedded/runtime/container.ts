@@ -2,6 +2,7 @@ import {existsSync, readFileSync} from 'node:fs';
 import {StringDecoder} from 'node:string_decoder';
 import {setTimeout as sleep} from 'node:timers/promises';
 import {hasErrno} from '../../../base/errors.js';
+import {exitStatus} from '../../../base/exit-status.js';
 import type {Launch, Launcher} from './launcher.js';
 
 /** Takes what the step prints, decoded as UTF-8; never throws. */
@@ -63,7 +64,7 @@ async function endOf(launch: Launch, run: ContainerRun): Promise<ContainerEnd & 
     });
     child.on('close', (code, name) => {
       over = true;
-      resolve(code ?? (name === 'SIGKILL' ? 137 : 143));
+      resolve(exitStatus(code, name));
     });
   });
   const stop = async () => {

@@ -38,6 +38,16 @@ export interface Delivered {
   readonly failures: readonly BuildError[];
 }
 
+interface Run {
+  readonly opened: OpenedDelivery;
+  /** The image's name; undefined where it is not known. */
+  readonly own: Reference | undefined;
+  readonly options: RunOptions;
+  readonly terminal: Terminal;
+  readonly progress: Progress;
+  readonly signal: AbortSignal;
+}
+
 /** Does what was planned. Rejects where the image cannot be had, or with the signal's reason. */
 export async function runDelivery(
   opened: OpenedDelivery,
@@ -48,24 +58,16 @@ export async function runDelivery(
   signal: AbortSignal,
 ): Promise<Delivered> {
   const {delivery} = opened;
-  const pushed =
-    delivery.registries.length > 0
-      ? await push(opened, own, options, terminal, progress, signal)
-      : await describePackages(opened, own, options, terminal, progress, signal);
+  const run = {opened, own, options, terminal, progress, signal};
+  const pushed = delivery.registries.length === 0 ? [] : await push(run);
+  if (delivery.registries.length === 0) await describePackages(run);
   const uploaded =
     delivery.packages.length === 0 ? [] : await uploadPackages(delivery.packages, terminal.directory, progress, signal);
   const failures = [...pushed.map(failureOf), ...uploaded.map(({failure}) => failure)];
   return {pushed, uploaded, failures: failures.filter((failure) => failure !== undefined)};
 }
 
-async function push(
-  opened: OpenedDelivery,
-  own: Reference | undefined,
-  options: RunOptions,
-  terminal: Terminal,
-  progress: Progress,
-  signal: AbortSignal,
-): Promise<readonly PushResult[]> {
+async function push({opened, own, options, terminal, progress, signal}: Run): Promise<readonly PushResult[]> {
   if (own === undefined) {
     throw new BuildError('USAGE', 'which image is to be delivered is not known', {
       remedy: 'Name it: --image REFERENCE, as it was built (--tag), or give the Compose service an image.',
@@ -107,16 +109,9 @@ async function push(
   }
 }
 
-/** Of packages that are delivered without their image. Nothing is pushed. */
-async function describePackages(
-  opened: OpenedDelivery,
-  own: Reference | undefined,
-  options: RunOptions,
-  terminal: Terminal,
-  progress: Progress,
-  signal: AbortSignal,
-): Promise<readonly PushResult[]> {
-  if (!options.provenance && !options.sbom) return [];
+/** Documents for packages that are delivered without their image. */
+async function describePackages({opened, own, options, terminal, progress, signal}: Run): Promise<void> {
+  if (!options.provenance && !options.sbom) return;
   const place = {driver: options.driver, root: options.root, stored: opened.stored};
   const image = own === undefined ? undefined : await imageAtHand(own, place, terminal, signal);
   try {
@@ -127,7 +122,6 @@ async function describePackages(
   } finally {
     await image?.close();
   }
-  return [];
 }
 
 /** What is said of the packages lies beside each of them. */

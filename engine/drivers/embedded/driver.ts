@@ -269,6 +269,7 @@ async function buildInExecutor(
     if (!done || started === undefined) await gone;
     // Also where this side failed: what it was to take from the executor, or to give to it.
     if (byItself || !done) tidyUp(root);
-    syncSnapshots(root);
+    // After one that failed or was interrupted nothing goes on; what its steps left is written after the next.
+    if (done) syncSnapshots(root);
   }
 }

@@ -13,6 +13,9 @@ export const parentOf = (path: string): string => path.slice(0, Math.max(0, path
 
 export const nameOf = (path: string): string => path.slice(path.lastIndexOf('/') + 1);
 
+/** The longest name that a file system takes, bytes. */
+export const longestName = 255;
+
 /** Components with `.`, empty ones and `..` taken out by the text alone; `..` stops at the root. */
 export function cleanComponents(path: string): string[] {
   const out: string[] = [];

@@ -6,7 +6,7 @@ import {syscalls} from '../../../base/syscalls.js';
 import {checkOut} from '../../../context/source/git.js';
 import {isGitUrl, parseGitUrl, withoutPassword} from '../../../context/source/git-url.js';
 import {writeAll} from '../../../snapshot/metadata.js';
-import {byteString, cleanComponents} from './byte-path.js';
+import {byteString, cleanComponents, longestName} from './byte-path.js';
 import {ioError} from './destination.js';
 import {openResponse} from './http.js';
 import type {TransferOperation} from './step.js';
@@ -86,9 +86,6 @@ async function fetchGit(
   const digest = `commit:${commit}:${keepGit ? 'git' : ''}:${parsed.submodules ? 'modules' : ''}:${path}`;
   return {source: withoutPassword(text), kind: 'tree', name: '', path: root, digest};
 }
-
-/** The longest file name, bytes. */
-const longestName = 255;
 
 async function fetchFile(
   text: string,

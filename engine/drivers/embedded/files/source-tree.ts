@@ -6,7 +6,7 @@ import {isBatched} from '../../../context/directory-context.js';
 import {rulesOfPatterns, type IgnoreRules, type MatchState} from '../../../context/ignore/ignore.js';
 import {realRoot} from '../../../context/open-in-place.js';
 import {unreadable} from '../../../context/unreadable.js';
-import {byteString, decodePath, join, nameOf, parentOf, shown, systemPath} from './byte-path.js';
+import {byteString, decodePath, join, longestName, nameOf, parentOf, shown, systemPath} from './byte-path.js';
 import {isDirectory, type Tree} from './resolve.js';
 
 /** Where COPY and ADD read from: a build context, or the merged root of another stage or image (absolute path). */
@@ -113,9 +113,6 @@ function readable(root: string, path: string): readonly string[] {
     throw error;
   }
 }
-
-/** Bytes (NAME_MAX). */
-const longestName = 255;
 
 function lstatAt(root: string, path: string): BigIntStats | undefined {
   try {

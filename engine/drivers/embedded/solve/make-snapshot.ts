@@ -41,8 +41,8 @@ export async function makeSnapshot(
     const place = {target: mounts.takePoint(), upper, directory: snapshotPath(store.root, id)};
     if (lowers[0] !== undefined) adoptRoot(upper, lowers[0]);
     const stack = below === undefined || lowers.length >= mostLowers ? lowers : [...lowers, below];
-    mountOverlay({target: place.target, lowers: stack, upper, work, userXattrs: rootless});
     try {
+      mountOverlay({target: place.target, lowers: stack, upper, work, userXattrs: rootless});
       await run(place);
     } finally {
       mounts.returnPoint(place.target);

@@ -49,6 +49,11 @@ export interface Syscalls {
   openInRoot(root: number, path: Path, flags: number): number;
   /** Attaches an eBPF program that decides on devices to the control group (version 2) open as `cgroup`, in place of one there. */
   filterDevices(cgroup: number, program: Uint8Array): void;
+  /**
+   * Marks an open directory as the top of trees that have nothing to do with each other (FS_TOPDIR_FL, chattr(1) `+T`): ext2
+   * and its successors lay each subdirectory into a part of the disk of its own. Throws where the file system has no such mark.
+   */
+  spreadSubdirectories(descriptor: number): void;
   /** umask(2) of the process, also in a worker thread. Returns the one before. */
   umask(mask: number): number;
 }
@@ -173,6 +178,7 @@ function load(): Syscalls {
     utimensat: bind('int utimensat(int dir, const uint8_t *path, const uint8_t *times, int flags)'),
     futimens: bind('int futimens(int fd, const uint8_t *times)'),
     umask: bind('uint umask(uint mask)'),
+    ioctl: bind('int ioctl(int fd, ulong request, _Inout_ uint8_t *argument)'),
     openat2: bind('long syscall(long number, int dir, const uint8_t *path, const uint8_t *how, size_t size)'),
     loadProgram: bind('long syscall(long number, int command, BpfLoad *attributes, size_t size)'),
     attachProgram: bind('long syscall(long number, int command, const uint8_t *attributes, size_t size)'),
@@ -295,6 +301,16 @@ function load(): Syscalls {
       } finally {
         c.close(loaded);
       }
+    },
+    spreadSubdirectories(descriptor) {
+      const [getFlags, setFlags, topDirectory] = [0x80086601, 0x40086602, 0x20000];
+      const what = () => 'cannot spread the directories of a directory';
+      const flags = Buffer.alloc(8);
+      check(c.ioctl(descriptor, getFlags, flags), what);
+      const before = flags.readUInt32LE();
+      if ((before & topDirectory) !== 0) return;
+      flags.writeUInt32LE(before | topDirectory);
+      check(c.ioctl(descriptor, setFlags, flags), what);
     },
     umask: (mask) => c.umask(mask),
   };

@@ -6,6 +6,7 @@ import {hasBlob} from './blobs.js';
 import {attempt, parseVersioned, randomName, readSmall, storeFailure, writeWhole} from './files.js';
 import {claim, ensureLease} from './leases.js';
 import {thisOwner} from './owner.js';
+import {spreadSubdirectories} from './spread-subdirectories.js';
 import {isLayer, isSnapshotId, type LayerRecord} from './step-record.js';
 import {directoryOf, type Store, temporaryPath} from './store.js';
 import {moveToTrash} from './trash.js';
@@ -49,6 +50,7 @@ export function snapshotFs(store: Store, id: string): string {
 export function newSnapshot(store: Store): NewSnapshot {
   ensureLease(store);
   const parent = directoryOf(store, 'snapshots');
+  spreadSubdirectories(parent);
   for (;;) {
     const id = `${store.lease.id}-${randomName(3)}`;
     const path = join(parent, id);
@@ -168,8 +170,13 @@ export function discardSnapshot(store: Store, id: string): void {
 
 /** In seconds: then the kernel has written most of it, and the builds of a series are over. */
 const syncDelay = 5;
-/** Marks what was complete before it was written; of an earlier boot is only what was lost. */
-const syncScript = `IFS= read -r snapshots; sleep "$1"; cd "$snapshots" || exit
+/**
+ * Marks what was complete before it was written; of an earlier boot is only what was lost. One that waits already will find what
+ * others leave meanwhile: they end at once.
+ */
+const syncScript = `IFS= read -r snapshots; cd "$snapshots" && exec 9<. || exit
+flock -n 9; [ $? = 1 ] && exit
+sleep "$1"; flock -u 9
 complete=$(find . -mindepth 2 -maxdepth 2 -name ${stateFile} ! -perm -u+x -exec grep -ls "\\"boot\\":\\"$2\\"" {} +)
 [ -n "$complete" ] && sync -f . && printf '%s\\n' "$complete" | xargs chmod u+x`;
 

@@ -42,6 +42,9 @@ export function createLayerWork(store: Store, signal: AbortSignal): LayerWork {
       workerData: shareStore(store),
       // Else Node warns of descriptors that our own system calls have opened.
       trackUnmanagedFds: false,
+      // It prints nothing: else Node opens this process's own streams for it.
+      stdout: true,
+      stderr: true,
     });
     made.on('message', (message: FromLayerWorker) => {
       settle(message.id, ({resolve, reject}) => {

@@ -87,7 +87,7 @@ export function createCopyChange({root, list, by, below, prefix}: CopyChangePlac
       }
       return true;
     },
-    take: () => false,
+    take: () => undefined,
     complete(times) {
       for (const [path, copied] of [...known].filter(([path]) => !seen.has(path)).sort(backwards)) {
         remove(path, copied);
@@ -99,7 +99,7 @@ export function createCopyChange({root, list, by, below, prefix}: CopyChangePlac
       });
       return [...times, ...restored];
     },
-    finish: () => Promise.resolve(),
+    finish: () => Promise.resolve(true),
   };
 }
 

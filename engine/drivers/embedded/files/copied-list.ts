@@ -3,6 +3,7 @@ import {readFileSync, writeFileSync, type BigIntStats} from 'node:fs';
 import type {Timestamp} from '../../../base/syscalls.js';
 import {canonicalJson} from '../../../plan/cache-key.js';
 import {isDirectory, isFile} from './resolve.js';
+import {isSettled, nowNs} from './settled.js';
 import type {TransferOperation} from './step.js';
 
 /** What a step wrote at a path. */
@@ -32,17 +33,16 @@ export interface CopiedBy {
 }
 
 const heading = 'build-image copied files 2';
-/** Nanoseconds after which a file's times tell a later write apart. */
-const settled = 2_000_000_000n;
 const letters: Readonly<Record<CopiedType, string>> = {directory: 'd', file: 'f', other: 'o'};
 const types = new Map(Object.entries(letters).map(([type, letter]) => [letter, type as CopiedType]));
 
 export function copiedOf({mode, uid, gid}: Attributes, stats: BigIntStats): Copied {
   const {dev, ino, size, mtimeNs, ctimeNs} = stats;
-  const now = BigInt(Date.now()) * 1_000_000n;
-  const isSettled = now - mtimeNs > settled && now - ctimeNs > settled;
   const type = isDirectory(stats) ? 'directory' : isFile(stats) ? 'file' : 'other';
-  return {type, identity: isSettled ? [dev, ino, size, mtimeNs, ctimeNs, mode.toString(8), uid, gid].join(':') : ''};
+  return {
+    type,
+    identity: isSettled(stats, nowNs()) ? [dev, ino, size, mtimeNs, ctimeNs, mode.toString(8), uid, gid].join(':') : '',
+  };
 }
 
 /** By path in the image, a byte string. Empty where the file is not there, damaged, or of another operation. */

@@ -1,3 +1,5 @@
+import {availableParallelism} from 'node:os';
+import {setImmediate} from 'node:timers/promises';
 import {Worker} from 'node:worker_threads';
 import {BuildError} from '../../../base/errors.js';
 import {quotePath} from './byte-path.js';
@@ -5,46 +7,67 @@ import type {Answer} from './copy-worker.js';
 import {ioError} from './destination.js';
 import {copyFile, type FileJob} from './file-copy.js';
 
-/** Copies files: a few in this thread, many in two workers, while the caller goes on with the tree. */
+/** Copies files: a few in this thread, many beside it too. */
 export interface CopyPool {
   add(job: FileJob): void;
-  /** Waits while too much is under way. */
+  /** To be awaited now and then: copies while too much is waiting, and lets others run. */
   room(): Promise<void>;
-  /** Everything added so far is copied. Rejects with the first failure. */
-  settle(): Promise<void>;
+  /** Everything added so far is copied; false where a source may be something else meanwhile. Rejects with the first failure. */
+  settle(): Promise<boolean>;
   /** Ends the workers, whatever they do. Idempotent. */
   close(): Promise<void>;
 }
 
 /** Below this many files a worker costs more than it saves. */
-const few = 1500;
-const batch = 256;
+const few = 300;
+/** Files that are copied at once: a few milliseconds. */
+const batch = 64;
 /** Batches under way for each worker. */
-const ahead = 4;
-const threads = 2;
+const ahead = 2;
+/** Files that wait while the tree is walked. */
+const mostWaiting = 1024;
+/** This thread copies too. */
+const threads = Math.min(2, availableParallelism() - 1);
 
-export function createCopyPool(): CopyPool {
+let prepared: Worker | undefined;
+
+/** Starts a worker for a pool to come: that takes as long as copying some hundred files. */
+export function prepareCopying(files: number): void {
+  if (files >= few && threads > 0) prepared ??= startWorker();
+}
+
+/** Every promise rejects with the signal's reason when it is aborted. */
+export function createCopyPool(signal: AbortSignal): CopyPool {
   let waiting: FileJob[] = [];
-  let workers: Worker[] = [];
-  let next = 0;
+  const workers: Worker[] = [];
   let open = 0;
   let failure: Error | undefined;
+  let isSure = true;
   let wake: (() => void) | undefined;
 
-  const send = () => {
-    if (workers.length === 0) workers = Array.from({length: threads}, start);
-    while (waiting.length > 0 && failure === undefined) {
-      workers[next++ % workers.length]?.postMessage(waiting.slice(0, batch));
-      waiting = waiting.slice(batch);
+  const take = (): readonly FileJob[] => {
+    const jobs = waiting.slice(0, batch);
+    waiting = waiting.slice(batch);
+    return jobs;
+  };
+  /** In turn: each gets as much as the others. */
+  let next = 0;
+  const send = (): void => {
+    if (workers.length === 0) while (workers.length < threads) workers.push(startOne());
+    while (waiting.length > 0 && open < workers.length * ahead) {
+      workers[next++ % workers.length]?.postMessage(take());
       open++;
     }
   };
-  function start(): Worker {
-    // Else Node warns of descriptors that our own system calls have opened.
-    const worker = new Worker(new URL('./copy-worker.js', import.meta.url), {trackUnmanagedFds: false});
+  function startOne(): Worker {
+    const worker = prepared ?? startWorker();
+    prepared = undefined;
+    worker.ref();
+    worker.removeAllListeners();
     worker.on('message', (answer: Answer) => {
       open--;
       if ('failed' in answer) failure ??= failureOf(answer);
+      else isSure &&= answer.isSure;
       wake?.();
     });
     worker.on('error', (error) => {
@@ -53,41 +76,62 @@ export function createCopyPool(): CopyPool {
     });
     return worker;
   }
-  const until = async (most: number) => {
-    while (open > most && failure === undefined) {
-      await new Promise<void>((resolve) => {
-        wake = resolve;
-      });
-    }
+  const check = (): void => {
+    signal.throwIfAborted();
     if (failure !== undefined) throw failure;
   };
+  /** Copies until no more than `most` files wait. */
+  const copyUntil = async (most: number): Promise<void> => {
+    while (waiting.length > most) {
+      if (workers.length > 0 || waiting.length >= few) send();
+      for (const job of take()) if (!copyHere(job)) isSure = false;
+      await setImmediate();
+      check();
+    }
+  };
   return {
-    add(job) {
-      waiting.push(job);
-      if (waiting.length >= (workers.length === 0 ? few : batch)) send();
+    add: (job) => void waiting.push(job),
+    async room() {
+      await copyUntil(mostWaiting);
+      await setImmediate();
+      check();
     },
-    room: () => until(threads * ahead),
     async settle() {
-      if (workers.length > 0) send();
-      else {
-        const jobs = waiting;
-        waiting = [];
-        for (const job of jobs) copyHere(job);
+      await copyUntil(0);
+      while (open > 0 && failure === undefined) {
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
       }
-      await until(0);
+      check();
+      return isSure;
     },
     async close() {
-      const ending = workers;
-      workers = [];
-      await Promise.all(ending.map((worker) => worker.terminate()));
+      await Promise.all(workers.splice(0).map((worker) => worker.terminate()));
     },
   };
 }
 
-/** Throws BuildError. */
-export function copyHere(job: FileJob): void {
+function startWorker(): Worker {
+  const worker = new Worker(new URL('./copy-worker.js', import.meta.url), {
+    // Else Node warns of descriptors that our own system calls have opened.
+    trackUnmanagedFds: false,
+    // It prints nothing: else Node opens this process's own streams for it.
+    stdout: true,
+    stderr: true,
+  });
+  // One that is not needed after all ends with the process.
+  worker.unref();
+  worker.on('error', () => {
+    prepared = undefined;
+  });
+  return worker;
+}
+
+/** `copyFile`; throws BuildError. */
+export function copyHere(job: FileJob): boolean {
   try {
-    copyFile(job);
+    return copyFile(job);
   } catch (error) {
     throw ioError(`cannot copy ${quotePath(job.source)}`, error);
   }

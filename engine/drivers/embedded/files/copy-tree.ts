@@ -49,7 +49,6 @@ export class TreeCopier {
   readonly #to: Destination;
   readonly #rules: CopyRules;
   readonly #pool: CopyPool;
-  readonly #signal: AbortSignal;
   readonly #making: Making;
   /** First copies of files with several names. */
   readonly #inodes = new Map<string, string>();
@@ -59,12 +58,11 @@ export class TreeCopier {
   #count = 0;
   #last: {readonly path: string; readonly isPlain: boolean} | undefined;
 
-  constructor(tree: SourceTree, to: Destination, rules: CopyRules, pool: CopyPool, signal: AbortSignal) {
+  constructor(tree: SourceTree, to: Destination, rules: CopyRules, pool: CopyPool) {
     this.#tree = tree;
     this.#to = to;
     this.#rules = rules;
     this.#pool = pool;
-    this.#signal = signal;
     this.#making = {mode: rules.mode.parents, owner: rules.owner, time: undefined};
   }
 
@@ -78,7 +76,7 @@ export class TreeCopier {
     this.#above = [];
     const top = {source: selected.path, relative: '', target, stats, isFree: false};
     await this.#copy(top, false, undefined, undefined);
-    await this.#pool.settle();
+    if (!(await this.#pool.settle())) this.#tree.doubted?.();
     const times = this.#rules.reuse?.complete(this.#times) ?? this.#times;
     for (const {path, time} of times) syscalls().setTimes(this.#to.real(path), time);
   }
@@ -113,8 +111,6 @@ export class TreeCopier {
   ): Promise<void> {
     if (++this.#count % pause === 0) {
       await this.#pool.room();
-      await new Promise(setImmediate);
-      this.#signal.throwIfAborted();
     }
     const {source, relative, target, stats, isFree} = entry;
     const path = decodePath(relative);
@@ -271,10 +267,13 @@ export class TreeCopier {
       ...this.#attributes(source, stats),
       ...time,
       plain: this.#isPlain(parentOf(target)),
+      ino: stats.ino,
+      ctimeNs: stats.ctimeNs,
     };
     if (stats.nlink === 1n) {
-      if (this.#rules.reuse?.take(job, target, stats) === true) return;
-      this.#pool.add(job);
+      const taken = this.#rules.reuse?.take(job, target);
+      if (taken !== 'linked') this.#tree.compared?.(source);
+      if (taken === undefined) this.#pool.add(job);
       return;
     }
     const identity = `${stats.dev}:${stats.ino}`;

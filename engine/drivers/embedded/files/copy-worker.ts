@@ -3,9 +3,9 @@ import {messageOf} from '../../../base/errors.js';
 import {errnoOf} from '../../../base/syscalls.js';
 import {copyFile, type FileJob} from './file-copy.js';
 
-/** What a worker answers: how many are done, or which failed and why. */
+/** What a worker answers: that all are done, and no source may be something else meanwhile; or which failed and why. */
 export type Answer =
-  | {readonly done: number}
+  | {readonly isSure: boolean}
   | {
       readonly failed: FileJob;
       readonly message: string;
@@ -15,9 +15,10 @@ export type Answer =
 
 const port = parentPort;
 port?.on('message', (jobs: readonly FileJob[]) => {
+  let isSure = true;
   for (const job of jobs) {
     try {
-      copyFile(job);
+      if (!copyFile(job)) isSure = false;
     } catch (error) {
       const code = (error as {code?: unknown}).code;
       const answer: Answer = {
@@ -30,6 +31,6 @@ port?.on('message', (jobs: readonly FileJob[]) => {
       return;
     }
   }
-  const answer: Answer = {done: jobs.length};
+  const answer: Answer = {isSure};
   port.postMessage(answer);
 });

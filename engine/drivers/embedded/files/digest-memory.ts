@@ -2,6 +2,7 @@ import {createHash} from 'node:crypto';
 import {type BigIntStats, readFileSync, renameSync, rmSync, writeFileSync} from 'node:fs';
 import {dirname, join} from 'node:path';
 import {makeDirectory} from '../../../store/files.js';
+import {isSettled, nowNs} from './settled.js';
 import type {SourceTree} from './source-tree.js';
 
 /** Digests of paths that were read before, for as long as device, inode, size and times are the same. */
@@ -25,8 +26,6 @@ export function contextMemory(root: string, context: {readonly root: string}): D
 export const noMemory: DigestMemory = {digest: (_owners, _stats, read) => read(), save: () => undefined};
 
 const heading = 'build-image source digests 2';
-/** Nanoseconds after which a file's times tell a later write apart. */
-const settled = 2_000_000_000n;
 const mostLines = 1_000_000;
 
 /** Of a file; made where it is missing, made anew where it is damaged. */
@@ -39,9 +38,9 @@ function openMemory(file: string): DigestMemory {
       const identity = `${owners === 'kept' ? 'k' : 'r'}${dev}:${ino}:${size}:${mtimeNs}:${ctimeNs}`;
       const remembered = known.get(identity);
       if (remembered !== undefined) return remembered;
-      const now = BigInt(Date.now()) * 1_000_000n;
+      const now = nowNs();
       const hex = read();
-      if (now - mtimeNs > settled && now - ctimeNs > settled) {
+      if (isSettled(stats, now)) {
         changes++;
         known.set(identity, hex);
       }

@@ -72,7 +72,9 @@ export async function sourceDigests(
       }
       for (const {path, stats} of walk(tree, selected.path, {include, exclude})) {
         const isRoot = path === '' && tree.owners === 'root';
-        const digest = `sha256:${isRoot ? rootDigest : memory.digest(tree.owners, stats, () => read(path, stats))}`;
+        const hex = isRoot ? rootDigest : memory.digest(tree.owners, stats, () => read(path, stats));
+        if (source.kind === 'seen' && !isRoot) source.tree.digested(path, hex);
+        const digest = `sha256:${hex}`;
         // The path tells the name, unless a link or a pattern gave it another one.
         const name =
           path === selected.path && nameOf(path) !== selected.name
@@ -178,6 +180,15 @@ const modeOf = (stats: BigIntStats): string => {
   const mode = (Number(stats.mode) & 0o7777).toString(8);
   return typeOf(stats) === 'symlink' ? 'link' : isDirectory(stats) ? `d${mode}` : mode;
 };
+
+/** 64 hex digits of what is at a path, as `sourceDigests` has it. Throws CONTEXT_CHANGED, CONTEXT_UNREADABLE. */
+export const entryDigest = (tree: SourceTree, path: string, stats: BigIntStats): string =>
+  hashEntry(
+    tree,
+    path,
+    stats,
+    Buffer.allocUnsafe(Number(stats.size < BigInt(chunk) ? stats.size + 1n : BigInt(chunk))),
+  );
 
 function hashEntry(tree: SourceTree, path: string, stats: BigIntStats, buffer: Buffer): string {
   const full = `${tree.root}/${path}`;

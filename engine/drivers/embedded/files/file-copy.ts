@@ -7,12 +7,14 @@ import {
   fstatSync,
   openSync,
   readSync,
+  unlinkSync,
   writeSync,
 } from 'node:fs';
 import {syscalls, type Timestamp} from '../../../base/syscalls.js';
 import {isOwnXattr} from '../../../snapshot/metadata.js';
 import {BuildError, hasErrno} from '../../../base/errors.js';
 import {openSourceFile} from '../../../context/open-in-place.js';
+import {isStillSame} from './settled.js';
 
 /** A regular file to copy. Paths are byte strings; absolute. Plain data: it goes to worker threads. */
 export interface FileJob {
@@ -29,6 +31,11 @@ export interface FileJob {
   readonly nanoseconds: number;
   /** The target's directory hands nothing on: neither its group nor an access list. */
   readonly plain: boolean;
+  /** The source's, which are compared after it is read where it is shared. */
+  readonly ino: bigint;
+  readonly ctimeNs: bigint;
+  /** What is at the target is removed: it only hides what lies below an overlay. */
+  readonly replaces?: boolean;
 }
 
 /** From here on the kernel copies (or shares the blocks, where the file system can). Bytes. */
@@ -38,18 +45,18 @@ let buffer: Buffer | undefined;
 const bytes = (path: string) => Buffer.from(path, 'latin1');
 
 /**
- * Copies data, mode, owner, extended attributes and time. The target must not exist. Throws an error of the system, or
- * CONTEXT_CHANGED where the source is no longer what it was.
+ * Copies data, mode, owner, extended attributes and time. Throws an error of the system (EEXIST where the target is there), or
+ * CONTEXT_CHANGED where the source is no longer what it was. False where it may be something else meanwhile.
  */
-export function copyFile(job: FileJob): void {
+export function copyFile(job: FileJob): boolean {
   const [source, target] = [bytes(job.source), bytes(job.target)];
   const from = openFrom(job);
   try {
-    if (job.size >= large) copyLarge(from, target, job);
+    if (job.size >= large) placed(target, job, () => copyLarge(from, target, job));
     const flags = job.size >= large ? 0 : constants.O_CREAT | constants.O_EXCL;
     const {isOwn, hasMode} = asMade(job);
     const mode = hasMode ? job.mode : 0o600;
-    const to = openSync(target, constants.O_WRONLY | constants.O_NOFOLLOW | flags, mode);
+    const to = placed(target, job, () => openSync(target, constants.O_WRONLY | constants.O_NOFOLLOW | flags, mode));
     try {
       if (job.size < large) copySmall(from, to, job);
       if (!isOwn) fchownSync(to, job.uid, job.gid);
@@ -58,12 +65,27 @@ export function copyFile(job: FileJob): void {
       copyXattrs(source, target);
       const time: Timestamp = {seconds: job.seconds, nanoseconds: job.nanoseconds};
       syscalls().setFileTimes(to, time);
+      return !job.shared || isAsBefore(from, job);
     } finally {
       closeSync(to);
     }
   } finally {
     closeSync(from);
   }
+}
+
+function placed<T>(target: Buffer, {replaces}: FileJob, make: () => T): T {
+  try {
+    return make();
+  } catch (error) {
+    if (replaces !== true || !hasErrno(error, 'EEXIST')) throw error;
+    unlinkSync(target);
+    return make();
+  }
+}
+
+function isAsBefore(from: number, {ino, ctimeNs, size}: FileJob): boolean {
+  return isStillSame({ino, ctimeNs, size: BigInt(size)}, fstatSync(from, {bigint: true}));
 }
 
 let maker: {readonly uid: number; readonly gid: number; readonly mask: number} | undefined;

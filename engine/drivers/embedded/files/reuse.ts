@@ -2,10 +2,10 @@ import {chmodSync, linkSync, lstatSync, unlinkSync, type BigIntStats} from 'node
 import {setImmediate} from 'node:timers/promises';
 import {hasErrno} from '../../../base/errors.js';
 import {syscalls, type Timestamp} from '../../../base/syscalls.js';
-import {parentOf, quotePath} from './byte-path.js';
+import {parentOf} from './byte-path.js';
 import {type Attributes, copiedOf, type Copied, type CopiedBy, readCopied, writeCopied} from './copied-list.js';
-import {ioError} from './destination.js';
-import {copyFile, type FileJob} from './file-copy.js';
+import type {FileJob} from './file-copy.js';
+import {copyHere, createCopyPool, prepareCopying} from './copy-pool.js';
 import type {TransferOperation} from './step.js';
 import {hasWildcard} from './wildcard.js';
 
@@ -32,15 +32,18 @@ export interface CopyReuse {
   begins(stats: BigIntStats): void;
   /** False: what is there is what would be written; of a directory what is in it is still gone through. */
   wants(writing: Writing): boolean;
-  /** True: the file at `target` (a path of the root) will be there after `finish`, and is not to be copied. */
-  take(job: FileJob, target: string, stats: BigIntStats): boolean;
+  /**
+   * The file at `target` (a path of the root) will be there after `finish`, and is not to be copied: `linked` to what an earlier run
+   * wrote, or `copied`. Undefined: it is to be copied now.
+   */
+  take(job: FileJob, target: string): 'linked' | 'copied' | undefined;
   /** Called when only the times of directories are left; given those of the source, it returns those that are set now. */
   complete(times: readonly PathTime[]): readonly PathTime[];
   /**
-   * To be called when the overlay is no longer mounted: writes down what the step copied. Throws NO_SPACE, STEP_FAILED,
-   * CONTEXT_CHANGED.
+   * To be called when the overlay is no longer mounted: writes down what the step copied. False where a source that was read may be
+   * something else meanwhile. Throws NO_SPACE, STEP_FAILED, CONTEXT_CHANGED.
    */
-  finish(signal: AbortSignal): Promise<void>;
+  finish(signal: AbortSignal): Promise<boolean>;
 }
 
 export interface CopyReusePlaces {
@@ -66,11 +69,18 @@ export function mayReuse({kind, sources, files, parents}: TransferOperation): bo
 
 const pause = 512;
 
-/** Links files that did not change into a new upper directory. A file that cannot be linked is copied. */
+/** Files that are written down to be copied at the end: what comes after them is copied through the overlay. */
+const mostLater = 5_000;
+
+/**
+ * Files go into the new upper directory itself, past the overlay, which costs as much again as the file system: those that did not
+ * change as links to the earlier ones, as far as they can be linked, and the others as copies.
+ */
 export function createCopyReuse({root, upper, list, by, earlier}: CopyReusePlaces): CopyReuse {
   const known = earlier === undefined ? new Map<string, Copied>() : readCopied(earlier.list, by);
   const copied = new Map<string, Copied>();
-  const taken: {readonly job: FileJob; readonly target: string}[] = [];
+  const linked: {readonly job: FileJob; readonly target: string}[] = [];
+  const later: FileJob[] = [];
   const parents = new Set<string>();
   let times: readonly PathTime[] = [];
   return {
@@ -81,29 +91,44 @@ export function createCopyReuse({root, upper, list, by, earlier}: CopyReusePlace
     begins: () => undefined,
     take(job, target) {
       const identity = copied.get(target)?.identity ?? '';
-      if (identity === '' || known.get(target)?.identity !== identity) return false;
+      const mayLink = identity !== '' && known.get(target)?.identity === identity;
+      if (!mayLink && later.length >= mostLater) return undefined;
       const parent = parentOf(target);
       if (!parents.has(parent)) {
         parents.add(parent);
         bringUp(`${root}/${parent}`);
       }
-      taken.push({job, target});
-      return true;
+      const past = {...job, target: `${upper}/${target}`, replaces: true};
+      if (mayLink) linked.push({job: past, target});
+      else prepareCopying(later.push(past));
+      return mayLink ? 'linked' : 'copied';
     },
     complete: (given) => (times = given),
     async finish(signal) {
-      for (const [index, {job, target}] of taken.entries()) {
-        place(`${earlier?.upper ?? ''}/${target}`, {...job, target: `${upper}/${target}`});
+      const isSure = await copyAll(later, signal);
+      for (const [index, {job, target}] of linked.entries()) {
+        place(`${earlier?.upper ?? ''}/${target}`, job);
         if (index % pause === 0) {
           await setImmediate();
           signal.throwIfAborted();
         }
       }
-      // Links changed them.
-      if (taken.length > 0) for (const {path, time} of times) syscalls().setTimes(bytes(`${upper}/${path}`), time);
+      // New files changed them.
+      if (parents.size > 0) for (const {path, time} of times) syscalls().setTimes(bytes(`${upper}/${path}`), time);
       if (copied.size > 0) writeCopied(list, by, copied);
+      return isSure;
     },
   };
+}
+
+async function copyAll(jobs: readonly FileJob[], signal: AbortSignal): Promise<boolean> {
+  const pool = createCopyPool(signal);
+  try {
+    for (const job of jobs) pool.add(job);
+    return await pool.settle();
+  } finally {
+    await pool.close();
+  }
 }
 
 const bytes = (path: string): Buffer => Buffer.from(path, 'latin1');
@@ -127,14 +152,6 @@ function place(from: string, job: FileJob): void {
     linkSync(bytes(from), target);
   } catch {
     // Too many links, or gone.
-    copyAgain(job);
-  }
-}
-
-function copyAgain(job: FileJob): void {
-  try {
-    copyFile(job);
-  } catch (error) {
-    throw ioError(`cannot copy ${quotePath(job.source)}`, error);
+    copyHere(job);
   }
 }

@@ -8,10 +8,13 @@ import {realRoot} from '../../../context/open-in-place.js';
 import {unreadable} from '../../../context/unreadable.js';
 import {byteString, decodePath, join, longestName, nameOf, parentOf, shown, systemPath} from './byte-path.js';
 import {isDirectory, type Tree} from './resolve.js';
+import type {SeenSource} from './seen-source.js';
 
 /** Where COPY and ADD read from: a build context, or the merged root of another stage or image (absolute path). */
 export type CopySource =
-  {readonly kind: 'context'; readonly context: BuildContext} | {readonly kind: 'directory'; readonly root: string};
+  | {readonly kind: 'context'; readonly context: BuildContext}
+  | {readonly kind: 'directory'; readonly root: string}
+  | {readonly kind: 'seen'; readonly tree: SeenSource};
 
 export interface SourceTree extends Tree {
   /** Files of a context belong to 0:0, those of an image to whom they belong. */
@@ -22,12 +25,16 @@ export interface SourceTree extends Tree {
   ignored(path: string): boolean;
   /** Others may write to it while it is read. */
   readonly shared: boolean;
+  /** Of a tree that is going to be asked whether it is still the same: see `SeenSource`. */
+  compared?(path: string): void;
+  doubted?(): void;
   /** For a message. */
   readonly name: string;
   readonly ignoreFile: string | undefined;
 }
 
 export function openSource(source: CopySource): SourceTree {
+  if (source.kind === 'seen') return source.tree;
   return source.kind === 'context' ? contextTree(source.context) : directoryTree(source.root);
 }
 

@@ -69,7 +69,7 @@ async function transfer(operation: TransferOperation, options: StepOptions, sign
     ...(options.reuse !== undefined && {reuse: options.reuse}),
   };
   const written = byteString(operation.destination);
-  const pool = createCopyPool();
+  const pool = createCopyPool(signal);
   let closeRemote = (): void => undefined;
   /** True where the file is an archive that was unpacked. */
   const unpacked = async (archive: ArchiveSource): Promise<boolean> => {
@@ -84,7 +84,7 @@ async function transfer(operation: TransferOperation, options: StepOptions, sign
       return;
     const tree: SourceTree = {...directoryTree(kind === 'file' ? dirname(path) : path), owners: 'root'};
     const selected = {path: kind === 'file' ? byteString(basename(path)) : '', name: byteString(name)};
-    await new TreeCopier(tree, destination, rules, pool, signal).copy(selected, written);
+    await new TreeCopier(tree, destination, rules, pool).copy(selected, written);
   };
   try {
     const source = options.source === undefined ? undefined : openSource(options.source);
@@ -105,7 +105,7 @@ async function transfer(operation: TransferOperation, options: StepOptions, sign
         // Without a wildcard the path has to be there; with one it may match nothing.
         if (!hasWildcard(directory) && !hasWildcard(pattern)) selectSource(source, `${directory}/${pattern}`);
         for (const selected of selectSource(source, directory)) {
-          const copier = new TreeCopier(source, destination, {...rules, include}, pool, signal);
+          const copier = new TreeCopier(source, destination, {...rules, include}, pool);
           await copier.copy(selected, written);
         }
         continue;
@@ -120,13 +120,13 @@ async function transfer(operation: TransferOperation, options: StepOptions, sign
           (await unpacked({path: `${source.root}/${selected.path}`, shared: source.shared}))
         )
           continue;
-        await new TreeCopier(source, destination, rules, pool, signal).copy(selected, written);
+        await new TreeCopier(source, destination, rules, pool).copy(selected, written);
         await setImmediate();
         signal.throwIfAborted();
       }
     }
     await copyDocuments(operation, options, (tree, name) =>
-      new TreeCopier(tree, destination, {...rules, exclude: undefined}, pool, signal).copy({path: name, name}, written),
+      new TreeCopier(tree, destination, {...rules, exclude: undefined}, pool).copy({path: name, name}, written),
     );
   } finally {
     closeRemote();

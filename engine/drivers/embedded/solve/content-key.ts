@@ -8,9 +8,11 @@ import {readContent, writeContent} from '../../../store/contents.js';
 import {type Store, temporaryPath} from '../../../store/store.js';
 import type {BuildRequest} from '../../driver.js';
 import {contextMemory, type DigestMemory, noMemory} from '../files/digest-memory.js';
-import {type SourceDigest, sourceDigests} from '../files/digests.js';
+import {entryDigest, type SourceDigest, sourceDigests} from '../files/digests.js';
 import {keepList, listDigest} from '../files/file-list.js';
 import {fetchSources, type Fetched, isRemote} from '../files/remote-source.js';
+import {type SeenSource, seenSource} from '../files/seen-source.js';
+import {type CopySource, openSource} from '../files/source-tree.js';
 import type {TransferOperation} from '../files/step.js';
 import {NotCached} from './not-cached.js';
 import type {Tree} from './tree.js';
@@ -27,11 +29,13 @@ export interface ContentKeys {
     tree: Tree | undefined,
   ): Promise<readonly KeyPart[]>;
   fetched(operation: TransferOperation): readonly Fetched[] | undefined;
+  /** The context that COPY or ADD reads, as it was when its key was made. */
+  seen(operation: Operation): CopySource | undefined;
   /**
    * To be called when a step has read what it reads: a file of a context that was written to since its key was made would be found
-   * under the key of what it was. Rejects with CONTEXT_CHANGED.
+   * under the key of what it was. `isSure`: where the step compared what it read, that was the same. Rejects with CONTEXT_CHANGED.
    */
-  unchanged(operation: Operation): Promise<void>;
+  unchanged(operation: Operation, isSure: boolean): Promise<void>;
   close(): void;
 }
 
@@ -51,13 +55,19 @@ export interface ContentKeyParts {
   readonly selected?: (key: string, digest: string) => void;
 }
 
+/** What the key of a step says of a context, and how to look again. */
+interface Read {
+  readonly seen: SeenSource;
+  readonly digest: string;
+  readonly again: () => Promise<string>;
+}
+
 export function createContentKeys(given: ContentKeyParts): ContentKeys {
   const {store, request, signal, mountTree, keepLists} = given;
   const fetchedOf = new Map<Operation, readonly Fetched[]>();
   const closers: (() => void)[] = [];
   const memories = new Map<string, DigestMemory>();
-  /** What the key of each step says of contexts, and how to look again. */
-  const readOf = new Map<Operation, {readonly digest: string; readonly again: () => Promise<string>}[]>();
+  const readOf = new Map<Operation, Read[]>();
   return {
     fetched: (operation) => fetchedOf.get(operation),
     async of(asked, source, mount, tree) {
@@ -70,9 +80,11 @@ export function createContentKeys(given: ContentKeyParts): ContentKeys {
         const context = contextOf(request, source);
         const expected = mount === undefined && source.kind === 'main-context' ? given.asked : undefined;
         const options = {memory: memoryOf(context), fetched, asked: expected};
-        const look = () => sourceDigests(operation, {kind: 'context', context}, options, signal);
-        const digest = await listed(await look());
-        readOf.set(asked, [...(readOf.get(asked) ?? []), {digest, again: async () => listDigest(await look())}]);
+        const look = (from: CopySource) => sourceDigests(operation, from, options, signal);
+        const seen = seenSource(openSource({kind: 'context', context}));
+        const digest = await listed(await look({kind: 'seen', tree: seen}));
+        const again = async () => listDigest(await look({kind: 'context', context}));
+        readOf.set(asked, [...(readOf.get(asked) ?? []), {seen, digest, again}]);
         return part(digest);
       }
       const key = createHash('sha256')
@@ -93,9 +105,14 @@ export function createContentKeys(given: ContentKeyParts): ContentKeys {
       given.selected?.(key, digest);
       return part(digest);
     },
-    async unchanged(operation) {
-      for (const {digest, again} of readOf.get(operation) ?? []) {
-        if ((await again()) === digest) continue;
+    seen(operation) {
+      const [only, ...others] = readOf.get(operation) ?? [];
+      return only === undefined || others.length > 0 ? undefined : {kind: 'seen', tree: only.seen};
+    },
+    async unchanged(operation, isSure) {
+      for (const {seen, digest, again} of readOf.get(operation) ?? []) {
+        const isSame = seen.isSame((path, stats) => entryDigest(seen, path, stats));
+        if ((isSure && isSame) || (await again()) === digest) continue;
         throw new BuildError('CONTEXT_CHANGED', 'a file of the build context was written to while the step read it', {
           remedy: 'Build again when nothing writes into the build context.',
         });

@@ -169,6 +169,7 @@ function inBothCases<T extends {readonly name: string}>(binding: T): readonly T[
 /** What COPY and ADD read, as a context or a mounted directory. */
 async function copySource(job: StepJob, source: Source, tools: PerformTools): Promise<CopySource> {
   const tree = job.inputs.get(sourceId(source));
-  if (tree === undefined) return {kind: 'context', context: contextOf(tools.request, source)};
+  if (tree === undefined)
+    return tools.contents.seen(job.step.operation) ?? {kind: 'context', context: contextOf(tools.request, source)};
   return {kind: 'directory', root: await tools.mounts.mount(tree)};
 }

@@ -74,6 +74,10 @@ export function createRunner(parts: RunnerParts): SolverWork {
     return limiter.run(() => run(job, signal));
   }
 
+  function explained(error: unknown): never {
+    throw whyFailed(store.root, error);
+  }
+
   /** Snapshots that are the step's layer, bottom first. */
   async function layerOf(job: StepJob, signal: AbortSignal): Promise<readonly string[]> {
     const chain = await job.parent.chain();
@@ -96,14 +100,12 @@ export function createRunner(parts: RunnerParts): SolverWork {
             reuse = copies?.changeOf(store, past, place, directories, rootless);
           else if (past !== undefined) reuse = copies?.reuseOf(store, past, place);
           const target = {root: place.target, empty: chain.length === 0, reuse, more: runsToCome > 0};
-          await perform(job, target, parts, signal).catch((error: unknown) => {
-            throw whyFailed(store.root, error);
-          });
-          await parts.contents.unchanged(operation);
+          await perform(job, target, parts, signal).catch(explained);
         },
         ...(continues === undefined && {keepFailed: (error: unknown) => keepFailed(job, error, signal)}),
         async finish({upper}) {
-          await reuse?.finish(signal);
+          const isSure = (await reuse?.finish(signal).catch(explained)) ?? true;
+          await parts.contents.unchanged(operation, isSure);
           const {time} = options;
           if (time === undefined || operation.kind === 'run') return;
           const {dateDirectories} = await import('../files/date-directories.js');

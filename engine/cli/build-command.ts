@@ -8,9 +8,10 @@ import {completePlan} from '../job/complete-plan.js';
 import {metadataOf} from '../job/metadata.js';
 import type {EarlierBuilds} from '../job/explain/explain-steps.js';
 import {readPast} from '../job/past.js';
-import {rememberBuild} from '../job/remember.js';
+import {recordSteps, rememberBuild, type StepsOfRecord} from '../job/remember.js';
 import {type JobResult, runJob} from '../job/run.js';
 import type {Plan} from '../plan/plan.js';
+import {workSteps} from '../plan/steps.js';
 import {collectSteps, type StepSummary} from '../progress/collect-steps.js';
 import type {BuildEventBody, EventSink} from '../progress/events.js';
 import type {Progress} from '../progress/progress.js';
@@ -162,14 +163,24 @@ async function remembered(
   const collected = collectSteps(() => performance.now());
   const announced = announceBuild(root, job, plan);
   let past: Promise<EarlierBuilds> | undefined;
-  // What a step that runs is explained with is read while it runs.
+  let begun: Promise<StepsOfRecord> | undefined;
+  const redact = (text: string): string => redactor.redact(text);
+  const work = new Set(workSteps(plan.graph).map(({id}) => id));
   const reader: EventSink = {
     emit(event) {
-      if (event.type !== 'step-started' || past !== undefined) return;
-      past = import('../job/explain/causes-of.js').then(({pastOf}) =>
-        pastOf(root, job, driver.name, Date.now(), signal),
-      );
-      past.catch(() => undefined);
+      // What a step that runs is explained with is read while it runs.
+      if (event.type === 'step-started') {
+        past ??= import('../job/explain/causes-of.js').then(({pastOf}) =>
+          pastOf(root, job, driver.name, Date.now(), signal),
+        );
+        past.catch(() => undefined);
+      }
+      const ended = event.type === 'step-done' || event.type === 'step-cached';
+      if (!ended || !work.delete(event.step) || work.size > 0) return;
+      // While the image is finished.
+      const build = {driver: driver.name, summary: collected.summary(), past, redact};
+      begun = recordSteps(root, job, plan, build, signal);
+      begun.catch(() => undefined);
     },
   };
   const remember = async (
@@ -177,14 +188,8 @@ async function remembered(
     result: JobResult | undefined,
     error: unknown,
   ): Promise<NewBuildRecord | undefined> => {
-    const ended = {driver: driver.name, outcome, summary: collected.summary(), result, error, past};
-    const {note, record} = await rememberBuild(
-      root,
-      job,
-      plan,
-      {...ended, redact: (text) => redactor.redact(text)},
-      new AbortController().signal,
-    );
+    const ended = {driver: driver.name, outcome, summary: collected.summary(), result, error, past, begun, redact};
+    const {note, record} = await rememberBuild(root, job, plan, ended, new AbortController().signal);
     if (note !== undefined) progress.emit({type: 'note', message: note});
     return note === undefined ? record : undefined;
   };

@@ -1,6 +1,6 @@
 import type {Plan} from '../plan/plan.js';
 import {planRedactor} from '../plan/secrets.js';
-import {planSteps} from '../plan/steps.js';
+import {workSteps} from '../plan/steps.js';
 import type {EventSink} from '../progress/events.js';
 import {openRunning, type RunningPlanStep} from '../store/running.js';
 import type {PreparedJob} from './prepare.js';
@@ -8,9 +8,8 @@ import type {PreparedJob} from './prepare.js';
 /** Tells other processes, by a file below `root`, how a build goes; `close` ends it. */
 export function announceBuild(root: string, job: PreparedJob, plan: Plan): EventSink & {close(): void} {
   const {redact} = planRedactor(plan.graph);
-  const steps = planSteps(plan.graph).flatMap(({id, stage, step, inputs}): RunningPlanStep[] => {
-    if (step === undefined || step.operation.kind === 'config' || !stage.reachable) return [];
-    return [{id, name: step.name, stage: stage.label, line: step.line, inputs}];
+  const steps = workSteps(plan.graph).map(({id, stage, step, inputs}): RunningPlanStep => {
+    return {id, name: step.name, stage: stage.label, line: step.line, inputs};
   });
   const ids = new Map(steps.map(({id, name}) => [name, id]));
   const shown = steps.map((step) => ({...step, name: redact(step.name)}));

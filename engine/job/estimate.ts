@@ -2,7 +2,7 @@ import {availableParallelism} from 'node:os';
 import {type CriticalPath, criticalPath, type TimedStep} from '../plan/critical-path.js';
 import type {Plan} from '../plan/plan.js';
 import type {Prediction} from '../plan/predict.js';
-import {planSteps} from '../plan/steps.js';
+import {planSteps, workSteps} from '../plan/steps.js';
 import type {PlanEstimate} from '../plan/report.js';
 import type {Estimate} from '../progress/terminal.js';
 import type {Durations} from './durations.js';
@@ -40,10 +40,9 @@ function span(steps: readonly TimedStep[], parts: EstimateParts): CriticalPath {
 }
 
 function willRun({plan, predictions}: EstimateParts): readonly string[] {
-  return planSteps(plan.graph).flatMap(({id, stage, step}) => {
+  return workSteps(plan.graph).flatMap(({id}) => {
     const known = predictions.get(id);
-    if (step === undefined || step.operation.kind === 'config' || known === undefined || !stage.reachable) return [];
-    return known.cached === true ? [] : [id];
+    return known === undefined || known.cached === true ? [] : [id];
   });
 }
 

@@ -27,6 +27,17 @@ export interface EndedBuild {
   readonly redact: (text: string) => string;
   /** `pastOf`, where somebody has asked while the build ran. */
   readonly past?: Promise<EarlierBuilds> | undefined;
+  /** `recordSteps`, where all steps had ended before the build did. */
+  readonly begun?: Promise<StepsOfRecord> | undefined;
+}
+
+/** What the record says of the steps; their facts are written. */
+export interface StepsOfRecord {
+  /** How many steps, and keys, it was made of. */
+  readonly size: number;
+  readonly steps: readonly RecordedStep[];
+  /** Name of the facts. */
+  readonly facts: string;
 }
 
 export interface Remembered {
@@ -46,14 +57,11 @@ export async function rememberBuild(
   signal: AbortSignal,
 ): Promise<Remembered> {
   const {summary, result} = ended;
-  const ofPlan = planRedactor(plan.graph);
-  const redact = (text: string): string => ofPlan.redact(ended.redact(text));
-  const facts = await factsOf(root, job, plan, ended, signal);
-  const plain = recordedSteps(plan, fatesOf(summary, facts), redact);
-  const name = factsName(plain.map(({id, cacheKey}) => [id, cacheKey ?? '']));
+  const redact = redactorOf(plan, ended);
+  const begun = await ended.begun?.catch(() => undefined);
+  const {steps, facts} = begun?.size === sizeOf(summary) ? begun : await recordSteps(root, job, plan, ended, signal);
   const {settings} = job;
   const project = projectOf(job);
-  const steps = await explained(root, job, plan, ended, plain, facts, signal);
   const record: NewBuildRecord = {
     ...project,
     contextName: project.place.startsWith('/') ? basename(project.place) : project.place,
@@ -77,17 +85,40 @@ export async function rememberBuild(
     layers: (result?.built.layers ?? []).map(({step, diffId, bytes}) => {
       return {step: step ?? null, diffId: diffId ?? null, bytes};
     }),
-    facts: name,
+    facts,
     steps,
   };
+  const recorded = recordBuild(root, record, new Date(), signal);
+  const {id, note} = recorded.written ? {id: recorded.id, note: undefined} : {id: undefined, note: recorded.note};
+  return {id, note, record};
+}
+
+const sizeOf = ({steps, keys}: StepSummary): number => steps.length + keys.size;
+
+function redactorOf(plan: Plan, {redact}: Pick<EndedBuild, 'redact'>): (text: string) => string {
+  const ofPlan = planRedactor(plan.graph);
+  return (text) => ofPlan.redact(redact(text));
+}
+
+/** The steps that have ended, with why they ran. Rejects only with the signal's reason. */
+export async function recordSteps(
+  root: string,
+  job: PreparedJob,
+  plan: Plan,
+  build: Pick<EndedBuild, 'driver' | 'summary' | 'redact' | 'past'>,
+  signal: AbortSignal,
+): Promise<StepsOfRecord> {
+  const {summary} = build;
+  const facts = await factsOf(root, job, plan, build, signal);
+  const plain = recordedSteps(plan, fatesOf(summary, facts), redactorOf(plan, build));
+  const name = factsName(plain.map(({id, cacheKey}) => [id, cacheKey ?? '']));
+  const steps = await explained(root, job, plan, build, plain, facts, signal);
   try {
     if (!hasFacts(root, name)) await writeFacts(root, name, shownFacts(plan, facts));
   } catch {
     // Without them `explain` says less; recording tells why nothing can be written.
   }
-  const recorded = recordBuild(root, record, new Date(), signal);
-  const {id, note} = recorded.written ? {id: recorded.id, note: undefined} : {id: undefined, note: recorded.note};
-  return {id, note, record};
+  return {size: sizeOf(summary), steps, facts: name};
 }
 
 /** The steps with why they ran. A build that the cache answered has nothing to explain. */
@@ -95,7 +126,7 @@ async function explained(
   root: string,
   job: PreparedJob,
   plan: Plan,
-  {driver, past, summary}: EndedBuild,
+  {driver, past, summary}: Pick<EndedBuild, 'driver' | 'past' | 'summary'>,
   steps: readonly RecordedStep[],
   facts: ReadonlyMap<string, StepFacts>,
   signal: AbortSignal,
@@ -119,7 +150,7 @@ async function factsOf(
   root: string,
   job: PreparedJob,
   plan: Plan,
-  {driver, summary}: EndedBuild,
+  {driver, summary}: Pick<EndedBuild, 'driver' | 'summary'>,
   signal: AbortSignal,
 ): Promise<ReadonlyMap<string, StepFacts>> {
   if (driver === 'embedded') {

@@ -27,3 +27,12 @@ export function planSteps(graph: StageGraph): readonly PlanStep[] {
     return [from, ...steps];
   });
 }
+
+/** A step that does something: its result is made, or comes from a cache. */
+export type WorkStep = PlanStep & {readonly step: NonNullable<PlanStep['step']>};
+
+export function workSteps(graph: StageGraph): readonly WorkStep[] {
+  return planSteps(graph).flatMap(({step, ...rest}) =>
+    step === undefined || step.operation.kind === 'config' || !rest.stage.reachable ? [] : [{...rest, step}],
+  );
+}

@@ -1,4 +1,3 @@
-import {spawn} from 'node:child_process';
 import {chmodSync, mkdirSync, statSync} from 'node:fs';
 import {join} from 'node:path';
 import {hasErrno} from '../base/errors.js';
@@ -31,7 +30,8 @@ export interface SnapshotInfo {
 const version = 1;
 const mostBytes = 1024 * 1024;
 const mostDepth = 5000;
-const stateFile = 'snapshot.json';
+/** Of every snapshot, beside its files. */
+export const stateFile = 'snapshot.json';
 /** Of the state file, where the snapshot's files are on the disk. A mode, for that makes nothing in a store that is just removed. */
 const syncedMode = 0o100;
 
@@ -166,35 +166,6 @@ export function layerParts(store: Store, id: string): readonly string[] | undefi
 export function discardSnapshot(store: Store, id: string): void {
   store.held.snapshots.delete(id);
   moveToTrash(store, snapshotPath(store.root, id));
-}
-
-/** In seconds: then the kernel has written most of it, and the builds of a series are over. */
-const syncDelay = 5;
-/**
- * Marks what was complete before it was written; of an earlier boot is only what was lost. One that waits already will find what
- * others leave meanwhile: they end at once.
- */
-const syncScript = `IFS= read -r snapshots; cd "$snapshots" && exec 9<. || exit
-flock -n 9; [ $? = 1 ] && exit
-sleep "$1"; flock -u 9
-complete=$(find . -mindepth 2 -maxdepth 2 -name ${stateFile} ! -perm -u+x -exec grep -ls "\\"boot\\":\\"$2\\"" {} +)
-[ -n "$complete" ] && sync -f . && printf '%s\\n' "$complete" | xargs chmod u+x`;
-
-/**
- * Has the file system written to the disk, and marks as safe what snapshots were complete by then: until then they count as lost
- * after the machine has stopped. By a process of its own, which outlives this one: it may take as long as the disk needs, and nobody
- * waits. A failure leaves the snapshots as they were.
- */
-export function syncSnapshots(root: string, delay = syncDelay): void {
-  const child = spawn('sh', ['-c', syncScript, 'sh', String(delay), thisOwner().boot], {
-    detached: true,
-    cwd: '/',
-    env: {PATH: '/usr/local/bin:/usr/bin:/bin'},
-    stdio: ['pipe', 'ignore', 'ignore'],
-  });
-  for (const part of [child, child.stdin]) part.on('error', () => undefined);
-  child.stdin.end(`${join(root, 'snapshots')}\n`);
-  child.unref();
 }
 
 /** Keeps the layer that was made of a snapshot, by how it is compressed; the blob is kept as long as the snapshot. */

@@ -1,4 +1,4 @@
-import {existsSync, readFileSync, rmSync, statSync, writeFileSync} from 'node:fs';
+import {existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {setTimeout as sleep} from 'node:timers/promises';
 import test from 'ava';
@@ -15,9 +15,9 @@ import {
   snapshotChain,
   snapshotFs,
   snapshotPath,
-  syncSnapshots,
   writeSnapshotLayer,
 } from '../../engine/store/snapshots.js';
+import {prepareSync} from '../../engine/store/sync-snapshots.js';
 import {chunks, snapshotWith, testStore} from './stores.js';
 import type {Store} from '../../engine/store/store.js';
 
@@ -46,7 +46,7 @@ test('what was not written to the disk is lost when the machine stops', async (t
   const store = testStore(t);
   const [gone, saved] = [snapshotWith(store, 'a', '1'), snapshotWith(store, 'a', '2')];
   discardSnapshot(store, gone);
-  syncSnapshots(store.root, 0);
+  prepareSync(0).begin(store.root);
   const state = join(snapshotPath(store.root, saved), 'snapshot.json');
   for (let waited = 0; (statSync(state).mode & 0o100) === 0 && waited < 180_000; waited += 20) await sleep(20);
   const lost = snapshotWith(store, 'a', '3');
@@ -57,6 +57,33 @@ test('what was not written to the disk is lost when the machine stops', async (t
     [lost, saved, declared].map((id) => hasSnapshot(store, id)),
     [false, true, true],
   );
+});
+
+/** Whether a process waits to write snapshots to the disk with this delay. */
+const waits = (delay: number): boolean =>
+  readdirSync('/proc').some((pid) => {
+    try {
+      return /^\d+$/.test(pid) && readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(`\0sh\0${delay}\0`);
+    } catch {
+      return false;
+    }
+  });
+
+test('what is ready to write snapshots to the disk ends where nothing was made, and where another waits already', async (t) => {
+  const store = testStore(t);
+  const state = join(snapshotPath(store.root, snapshotWith(store, 'a', '1')), 'snapshot.json');
+  const [nothing, first, second] = [1.0625, 6.0625, 6.125];
+  const syncs = [nothing, first, second].map(prepareSync);
+  t.deepEqual([nothing, first, second].map(waits), [true, true, true]);
+  syncs[0]?.cancel();
+  syncs[1]?.begin(store.root);
+  await sleep(1000);
+  syncs[2]?.begin(store.root);
+  await sleep(1000);
+  t.deepEqual([nothing, first, second].map(waits), [false, true, false]);
+  t.is(statSync(state).mode & 0o100, 0);
+  for (let waited = 0; waits(first) && waited < 180_000; waited += 20) await sleep(20);
+  t.is(statSync(state).mode & 0o100, 0o100);
 });
 
 for (const text of ['', '{', '{"version":1}', '{"version":1,"parents":["../x"],"boot":"","created":""}']) {

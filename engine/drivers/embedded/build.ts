@@ -24,8 +24,9 @@ import {NotCached} from './solve/not-cached.js';
 import {solve, type SolverWork} from './solve/solver.js';
 import {emptyTree, landed, type Tree} from './solve/tree.js';
 import {stageChain} from './stage-chain.js';
+import {createLayerChains} from './layer-chains.js';
 import {createMadeLayers} from './made-layers.js';
-import {wantedLayers} from './wanted-layers.js';
+import {formOf, wantedLayers} from './wanted-layers.js';
 import {finishBuild} from './write-outputs.js';
 
 /** What a build needs of the process it runs in. */
@@ -117,6 +118,7 @@ export async function runBuild(plan: Plan, request: BuildRequest, place: BuildPl
           place,
         });
   const made = createMadeLayers(store, signal);
+  const chains = createLayerChains(made, formOf(place, undefined));
   let patience = trashPatience.failed;
   try {
     const {solved, image} = await solveAndWrite().catch(async (error: unknown) => {
@@ -132,6 +134,7 @@ export async function runBuild(plan: Plan, request: BuildRequest, place: BuildPl
     patience = trashPatience.done;
     return {...image, steps: solved.steps, stages};
   } finally {
+    chains.close();
     await made.close();
     contents.close();
     mounts?.close();
@@ -151,6 +154,7 @@ export async function runBuild(plan: Plan, request: BuildRequest, place: BuildPl
         if (runner === undefined || layer.kind !== 'step' || !ofImage.has(job.stage.index)) return;
         // What outputs want of it is made while the next steps run.
         for (const each of wanted) made.begin(layer, each);
+        if (wanted.some(({form}) => form.clamp === undefined)) chains.begin(job.parent.layers);
       },
     };
     const solved = await solve(plan, request, work, events, signal);
@@ -163,6 +167,7 @@ export async function runBuild(plan: Plan, request: BuildRequest, place: BuildPl
     const image = await finishBuild({
       store,
       made,
+      chains,
       plan,
       request,
       place,

@@ -7,7 +7,8 @@ import type {EventSink} from '../../progress/events.js';
 import type {EndpointOptions} from '../../registry/endpoint.js';
 import {closeStore, openStore} from '../../store/open.js';
 import {recoverKilled} from '../../store/recover.js';
-import {claimSnapshot, snapshotFs, syncSnapshots} from '../../store/snapshots.js';
+import {claimSnapshot, snapshotFs} from '../../store/snapshots.js';
+import {prepareSync, type SnapshotSync} from '../../store/sync-snapshots.js';
 import type {BuildRequest, Built, Driver} from '../driver.js';
 import {openUrlContexts} from './url-contexts.js';
 import {type BuildOutcome, runBuild} from './build.js';
@@ -214,6 +215,7 @@ async function buildInExecutor(
   const state = {lost: false};
   const onAbort = (): void => send({type: 'abort'});
   let done = false;
+  let sync: SnapshotSync | undefined;
   // While the executor works: the artifacts are read by this process.
   const reads = request.keepStages.length > 0 && !rootless;
   const loading = reads ? setTimeout(() => syscalls(), idleSoon) : undefined;
@@ -223,6 +225,8 @@ async function buildInExecutor(
         switch (message.type) {
           case 'events':
             for (const event of message.events) events.emit(event);
+            // While the executor works: at the end it would be waited for.
+            if (message.events.some(({type}) => type === 'step-started')) sync ??= prepareSync();
             return;
           case 'output':
             Promise.resolve(write(message.bytes)).then(() => send({type: 'output-taken'}), reject);
@@ -270,6 +274,7 @@ async function buildInExecutor(
     // Also where this side failed: what it was to take from the executor, or to give to it.
     if (byItself || !done) tidyUp(root);
     // After one that failed or was interrupted nothing goes on; what its steps left is written after the next.
-    if (done) syncSnapshots(root);
+    if (done) (sync ?? prepareSync()).begin(root);
+    else sync?.cancel();
   }
 }

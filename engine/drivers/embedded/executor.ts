@@ -30,11 +30,12 @@ function send(message: FromExecutor): void {
 
 const held: BuildEventBody[] = [];
 
-/** The end of a step goes with the beginning of the next one: half as many messages, each of which takes longer than its event. */
+/**
+ * Sent when the next step has been started: nobody waits for a message that takes longer than its event, and there are half as many
+ * of them.
+ */
 function emit(event: BuildEventBody): void {
-  held.push(event);
-  if (event.type === 'step-done') setImmediate(sendHeld);
-  else sendHeld();
+  if (held.push(event) === 1) setImmediate(sendHeld);
 }
 
 function sendHeld(): void {

@@ -9,7 +9,6 @@ import {renderImageConfig} from '../../oci/render-config.js';
 import type {Plan} from '../../plan/plan.js';
 import type {RegistryClient} from '../../registry/client.js';
 import {writeBlob} from '../../store/blobs.js';
-import {chainIdOf, readChain, writeChain} from '../../store/layers.js';
 import type {Store} from '../../store/store.js';
 import {writeTag} from '../../store/tags.js';
 import type {BuildRequest, BuiltLayer, Output} from '../driver.js';
@@ -17,6 +16,7 @@ import type {BuildPlace} from './build.js';
 import {inlineField} from './cache/document.js';
 import {damagedFiles, dropDamaged} from './damaged-layers.js';
 import {compressionOf, finishedLayer} from './layer-blobs.js';
+import type {LayerChains} from './layer-chains.js';
 import type {MadeLayers} from './made-layers.js';
 import {annotationsOf, isPushed, namesOf, sourcesOf} from './outputs/attributes.js';
 import {describeImage, type FinishedLayer} from './outputs/finished-image.js';
@@ -47,6 +47,7 @@ export interface FinishedBuild extends WrittenImage {
 export interface OutputParts {
   readonly store: Store;
   readonly made: MadeLayers;
+  readonly chains: LayerChains;
   readonly plan: Plan;
   readonly request: BuildRequest;
   readonly place: BuildPlace;
@@ -99,30 +100,26 @@ interface Described {
 
 /** Config and layers in the form that the store has, or with every time clamped. */
 async function describe(
-  {store, made: layersOf, plan, request, place, tree, base, inlineCache}: OutputParts,
+  {made: layersOf, chains, plan, request, place, tree, base, inlineCache}: OutputParts,
   clamp: number | undefined,
 ): Promise<Described> {
   const form = formOf(place, clamp);
   const times = new Map<string, StepTime>();
   const layers: {readonly mediaType: string; readonly digest: Digest; readonly size: number}[] = [];
   const builtLayers: BuiltLayer[] = [];
-  let chainId: Digest | undefined;
   for (const layer of tree.layers) {
     if (layer.kind === 'base') {
       const {mediaType, digest, size, diffId} = layer.layer;
       layers.push({mediaType, digest, size});
       builtLayers.push({step: undefined, diffId, bytes: size});
-      chainId = chainIdOf(chainId, diffId);
       continue;
     }
     const {diffId, size} = await layersOf.diff(layer, form);
     layers.push({mediaType: layerMediaType('none'), digest: diffId, size});
     builtLayers.push({step: layer.step, diffId, bytes: size});
     times.set(layer.step, {diffId, created: layer.created});
-    chainId = chainIdOf(chainId, diffId);
-    // An image that starts from this one finds its layers unpacked already.
-    if (clamp === undefined && readChain(store, chainId) === undefined) writeChain(store, chainId, layer.snapshot);
   }
+  if (clamp === undefined) await chains.noted(tree.layers);
   const chain = stageChain(plan).map((stage): BuiltStage => ({stage, layers: times}));
   const made = imageConfigOf(chain, base, {labels: request.labels, epoch: epochOf(request)});
   const config = inlineCache === undefined ? made : {...made, [inlineField]: inlineCache(times)};
@@ -132,7 +129,6 @@ async function describe(
 
 async function tagImage({store, plan, tree}: OutputParts, image: Described, tags: readonly string[]): Promise<void> {
   const {configBytes, configDigest, layers} = image;
-  await writeBlob(store, oneChunk(configBytes), {digest: configDigest, size: configBytes.length});
   const manifest = renderManifest({
     schemaVersion: 2,
     mediaType: mediaTypes.ociManifest,
@@ -140,7 +136,11 @@ async function tagImage({store, plan, tree}: OutputParts, image: Described, tags
     layers,
   });
   const manifestDigest = digestOf(manifest);
-  await writeBlob(store, oneChunk(manifest), {digest: manifestDigest, size: manifest.length});
+  // Side by side: each waits for the disk.
+  await Promise.all([
+    writeBlob(store, oneChunk(configBytes), {digest: configDigest, size: configBytes.length}),
+    writeBlob(store, oneChunk(manifest), {digest: manifestDigest, size: manifest.length}),
+  ]);
   const snapshots = await tree.chain();
   for (const tag of tags) {
     writeTag(store, {

@@ -25,6 +25,17 @@ export interface CopyRules {
   readonly reuse?: CopyReuse;
 }
 
+/** What is copied, and where to. */
+interface Entry {
+  readonly source: string;
+  /** Below what is copied. */
+  readonly relative: string;
+  readonly target: string;
+  readonly stats: BigIntStats;
+  /** Nothing is at the target. */
+  readonly isFree: boolean;
+}
+
 /** A directory on the way down. */
 interface Above {
   readonly source: string;
@@ -96,34 +107,37 @@ export class TreeCopier {
     return target;
   }
 
-  async #copy(
-    entry: {
-      readonly source: string;
-      readonly relative: string;
-      readonly target: string;
-      readonly stats: BigIntStats;
-      /** Nothing is at the target. */
-      readonly isFree: boolean;
-    },
+  /** A promise only where there is something to wait for: there may be very many files. */
+  #copy(
+    entry: Entry,
     overwrite: boolean,
     includedAbove: Matched | undefined,
     excludedAbove: Matched | undefined,
-  ): Promise<void> {
-    if (++this.#count % pause === 0) {
-      await this.#pool.room();
-    }
+  ): Promise<void> | undefined {
     const {source, relative, target, stats, isFree} = entry;
-    const path = decodePath(relative);
-    const included = relative === '' ? undefined : this.#rules.include?.match(path, includedAbove);
-    const excluded = relative === '' ? undefined : this.#rules.exclude?.match(path, excludedAbove);
+    const {include, exclude} = this.#rules;
+    const isAll = relative === '' || (include === undefined && exclude === undefined);
+    const path = isAll ? '' : decodePath(relative);
+    const included = isAll ? undefined : include?.match(path, includedAbove);
+    const excluded = isAll ? undefined : exclude?.match(path, excludedAbove);
     const wanted = included?.matched !== false && excluded?.matched !== true;
-    if (!isDirectory(stats)) {
-      if (!wanted || !this.#writes(source, target, stats)) return;
+    if (isDirectory(stats)) return this.#copyDirectory(entry, overwrite, wanted, included, excluded);
+    if (wanted && this.#writes(source, target, stats)) {
       this.#makeAbove();
       if (!isFree) this.#to.clear(target);
       this.#leaf(source, target, stats);
-      return;
     }
+    return ++this.#count % pause === 0 ? this.#pool.room() : undefined;
+  }
+
+  async #copyDirectory(
+    {source, relative, target, stats, isFree}: Entry,
+    overwrite: boolean,
+    wanted: boolean,
+    included: Matched | undefined,
+    excluded: Matched | undefined,
+  ): Promise<void> {
+    if (++this.#count % pause === 0) await this.#pool.room();
     if (wanted) this.#makeAbove();
     const writes = wanted && this.#writes(source, target, stats);
     const created = writes && this.#directory(target, isFree);
@@ -133,7 +147,7 @@ export class TreeCopier {
     for (const name of this.#tree.children(source)) {
       const below = this.#tree.lookup(join(source, name));
       if (below === undefined) continue;
-      await this.#copy(
+      const copying = this.#copy(
         {
           source: join(source, name),
           relative: join(relative, name),
@@ -145,6 +159,7 @@ export class TreeCopier {
         included,
         excluded,
       );
+      if (copying !== undefined) await copying;
     }
     this.#above.pop();
     if (!writes) return;
@@ -267,6 +282,7 @@ export class TreeCopier {
       ...this.#attributes(source, stats),
       ...time,
       plain: this.#isPlain(parentOf(target)),
+      dev: stats.dev,
       ino: stats.ino,
       ctimeNs: stats.ctimeNs,
     };

@@ -11,16 +11,15 @@ import {
   writeSync,
 } from 'node:fs';
 import {syscalls, type Timestamp} from '../../../base/syscalls.js';
-import {isOwnXattr} from '../../../snapshot/metadata.js';
+import {isOwnXattr, timestampOf} from '../../../snapshot/metadata.js';
 import {BuildError, hasErrno} from '../../../base/errors.js';
-import {openSourceFile} from '../../../context/open-in-place.js';
-import {isStillSame} from './settled.js';
+import {plainly} from '../../../context/open-in-place.js';
 
 /** A regular file to copy. Paths are byte strings; absolute. Plain data: it goes to worker threads. */
 export interface FileJob {
   readonly source: string;
   readonly target: string;
-  /** Others may write to the source's directories meanwhile. */
+  /** Others may write to the source and its directories meanwhile: that it is what it was is seen when it is read. */
   readonly shared: boolean;
   readonly mode: number;
   readonly uid: number;
@@ -31,7 +30,8 @@ export interface FileJob {
   readonly nanoseconds: number;
   /** The target's directory hands nothing on: neither its group nor an access list. */
   readonly plain: boolean;
-  /** The source's, which are compared after it is read where it is shared. */
+  /** Of the source. */
+  readonly dev: bigint;
   readonly ino: bigint;
   readonly ctimeNs: bigint;
   /** What is at the target is removed: it only hides what lies below an overlay. */
@@ -46,7 +46,7 @@ const bytes = (path: string) => Buffer.from(path, 'latin1');
 
 /**
  * Copies data, mode, owner, extended attributes and time. Throws an error of the system (EEXIST where the target is there), or
- * CONTEXT_CHANGED where the source is no longer what it was. False where it may be something else meanwhile.
+ * CONTEXT_CHANGED where the source is no longer what it was. False where something about it has changed, though not its data.
  */
 export function copyFile(job: FileJob): boolean {
   const [source, target] = [bytes(job.source), bytes(job.target)];
@@ -84,8 +84,13 @@ function placed<T>(target: Buffer, {replaces}: FileJob, make: () => T): T {
   }
 }
 
-function isAsBefore(from: number, {ino, ctimeNs, size}: FileJob): boolean {
-  return isStillSame({ino, ctimeNs, size: BigInt(size)}, fstatSync(from, {bigint: true}));
+/** A file that lies elsewhere, behind a link that took a directory's name, is another one. */
+function isAsBefore(from: number, job: FileJob): boolean {
+  const now = fstatSync(from, {bigint: true});
+  const {seconds, nanoseconds} = timestampOf(now.mtimeNs);
+  const isSame = now.ino === job.ino && now.dev === job.dev && Number(now.size) === job.size;
+  if (!isSame || seconds !== job.seconds || nanoseconds !== job.nanoseconds) throw changed(job);
+  return now.ctimeNs === job.ctimeNs;
 }
 
 let maker: {readonly uid: number; readonly gid: number; readonly mask: number} | undefined;
@@ -107,7 +112,7 @@ function currentMask(): number {
 
 function openFrom(job: FileJob): number {
   try {
-    return openSourceFile(job.source, job.shared);
+    return openSync(bytes(job.source), plainly);
   } catch (error) {
     throw hasErrno(error, 'ELOOP') ? changed(job) : error;
   }

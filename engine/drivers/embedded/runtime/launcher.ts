@@ -118,8 +118,9 @@ export function createLauncher({program, rootless, memoryDirectory, stateDirecto
       over.push(id);
     },
     prepare() {
+      if (waiting !== undefined) return;
       for (const id of over.splice(0)) rmSync(join(memoryDirectory, id), {recursive: true, force: true});
-      if (waiting !== undefined || program.kind !== 'crun') return;
+      if (program.kind !== 'crun') return;
       const {id, bundle} = newBundle();
       const path = join(bundle, 'config.json');
       syscalls().makeNode(path, constants.S_IFIFO | 0o600, 0, 0);

@@ -4,6 +4,7 @@ import {
   fsyncSync,
   openSync,
   readFileSync,
+  readSync,
   readdirSync,
   renameSync,
   statSync,
@@ -73,6 +74,24 @@ export function readSmall(path: string, most: number, encoding: 'utf8' | 'latin1
     const found = fstatSync(descriptor);
     if (!found.isFile() || found.size > most) return undefined;
     return {text: readFileSync(descriptor, encoding), mtimeMs: found.mtimeMs};
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/** The last `most` bytes of a file to which lines of ASCII are appended; '' where there is none. */
+export function readEnd(path: string, most: number): string {
+  let descriptor: number;
+  try {
+    descriptor = openSync(path, 'r');
+  } catch (error) {
+    if (isMissing(error)) return '';
+    throw storeFailure('cannot read the store', path, error);
+  }
+  try {
+    const {size} = fstatSync(descriptor);
+    const end = Buffer.alloc(Math.min(size, most));
+    return end.toString('latin1', 0, readSync(descriptor, end, 0, end.length, size - end.length));
   } finally {
     closeSync(descriptor);
   }

@@ -3,7 +3,7 @@ import {appendFileSync, statSync, utimesSync} from 'node:fs';
 import {join} from 'node:path';
 import {BuildError, quote} from '../base/errors.js';
 import {hasBlob} from './blobs.js';
-import {attempt, readSmall, unlinkIfThere, writeWhole} from './files.js';
+import {attempt, readEnd, readSmall, unlinkIfThere, writeWhole} from './files.js';
 import {claim} from './leases.js';
 import {claimedChain} from './snapshots.js';
 import {formatStepRecord, keyHex, parseStepRecord, type StepRecord} from './step-record.js';
@@ -113,7 +113,7 @@ export function findRecords(
   query: {readonly stepIdentity: string; readonly most?: number},
 ): readonly StepRecord[] {
   const index = join(store.root, 'steps', indexName(query.stepIdentity));
-  const keys = (readSmall(index, mostIndexBytes)?.text ?? '')
+  const keys = readEnd(index, mostIndexBytes)
     .split('\n')
     .filter((line) => keyHex(line) !== undefined)
     .reverse();

@@ -1,10 +1,10 @@
-import {existsSync, mkdirSync, readFileSync, statSync, utimesSync, writeFileSync} from 'node:fs';
-import {dirname} from 'node:path';
+import {appendFileSync, existsSync, mkdirSync, readFileSync, statSync, utimesSync, writeFileSync} from 'node:fs';
+import {dirname, join} from 'node:path';
 import test from 'ava';
 import fc from 'fast-check';
 import {digestOf} from '../../engine/oci/digest.js';
 import {writeBlob} from '../../engine/store/blobs.js';
-import {claimStep, findRecords, readRecord, recordPath, writeRecord} from '../../engine/store/records.js';
+import {claimStep, findRecords, indexName, readRecord, recordPath, writeRecord} from '../../engine/store/records.js';
 import {discardSnapshot} from '../../engine/store/snapshots.js';
 import {formatStepRecord, parseStepRecord} from '../../engine/store/step-record.js';
 import {chunks, keyOf, snapshotWith, stepRecord, testStore} from './stores.js';
@@ -121,6 +121,18 @@ test('past records of a step are found, the last one first and each once', (t) =
   t.deepEqual(found(1), [3]);
   t.is(findRecords(store, {stepIdentity: 'other / ../'}).length, 1);
   t.deepEqual(findRecords(store, {stepIdentity: 'none'}), []);
+});
+
+test('the last records of a step that was built very often are found', (t) => {
+  const store = testStore(t);
+  writeRecord(store, stepRecord(keyOf(1)));
+  const index = join(store.root, 'steps', indexName('builder 1'));
+  appendFileSync(index, `${keyOf(2)}\n`.repeat(20_000));
+  writeRecord(store, stepRecord(keyOf(3)));
+  t.deepEqual(
+    findRecords(store, {stepIdentity: 'builder 1'}).map(({key}) => Number(key)),
+    [3],
+  );
 });
 
 test('a record is a file that others can read', (t) => {

@@ -198,6 +198,15 @@ const said = (errors: string): string => (errors.trim() === '' ? '' : `: ${error
 /** In ms: then all that the executor waits for has been sent. */
 const idleSoon = 30;
 
+/** That they cannot be had is told by who needs them. */
+function loadCalls(): void {
+  try {
+    syscalls();
+  } catch {
+    return;
+  }
+}
+
 async function buildInExecutor(
   plan: Plan,
   request: BuildRequest,
@@ -218,7 +227,7 @@ async function buildInExecutor(
   let sync: SnapshotSync | undefined;
   // While the executor works: the artifacts are read by this process.
   const reads = request.keepStages.length > 0 && !rootless;
-  const loading = reads ? setTimeout(() => syscalls(), idleSoon) : undefined;
+  const loading = reads ? setTimeout(loadCalls, idleSoon) : undefined;
   try {
     const outcome = await new Promise<BuildOutcome>((resolve, reject) => {
       channel.on('message', (message: FromExecutor) => {

@@ -23,6 +23,23 @@ test(counts, {shmSize: 1_048_576});
 test(counts, {network: 'none'});
 test(counts, {extraHosts: ['db:10.0.0.5']});
 
+for (const [name, mount, counts] of [
+  ['a bind mount', 'type=bind,from=s,target=/m', true],
+  ['a cache that begins with a stage', 'type=cache,from=s,target=/m', true],
+  ['a cache that begins with a directory of a stage', 'type=cache,from=s,source=/d,target=/m,uid=7', true],
+  ['a cache that is empty because it has an owner', 'type=cache,from=s,target=/m,uid=7', false],
+  ['a cache of its own', 'type=cache,target=/m', false],
+] as const) {
+  test(`what is mounted ${counts ? 'is' : 'is not'} part of what a RUN is: ${name}`, async (t) => {
+    const own = graphOf(`FROM x AS s\nFROM x\nRUN --mount=${mount} true`);
+    const of = async (content: string): Promise<string> => {
+      const part = {kind: 'input', name: 'mount', value: content} as const;
+      return cacheKey(await partsOf(lastStep(own), own, requestOf(contextOf('/'), {}), () => Promise.resolve([part])));
+    };
+    t.is((await of('one')) !== (await of('two')), counts);
+  });
+}
+
 test('what a build is given beside that is not', async (t) => {
   t.is(await keyOf({tags: ['a:1'], jobs: 3, stepTimeout: 1000, pull: true}), await keyOf({}));
 });

@@ -1,9 +1,10 @@
 import {readFile} from 'node:fs/promises';
-import {join, posix} from 'node:path';
-import {BuildError, hasErrno, quote} from '../../../base/errors.js';
+import {join} from 'node:path';
+import {BuildError, hasErrno} from '../../../base/errors.js';
 import type {Mount, Operation} from '../../../stages/graph.js';
 import type {BuildRequest} from '../../driver.js';
 import type {StepMount} from '../runtime/step-mounts.js';
+import {beginsWithSource} from './cache-seed.js';
 import {contextOf} from './content-key.js';
 import type {PerformTools} from './perform.js';
 import {sourceId, type StepJob} from './solver.js';
@@ -60,20 +61,6 @@ async function resolveMount(
     default:
       throw new Error(`unreachable: ${String(type satisfies never)}`);
   }
-}
-
-/**
- * Whether a cache begins with the files that `from` names. As with BuildKit a mode or an owner makes an empty directory of
- * its own instead, unless a directory below the root is named: that one keeps its mode and owner. Throws STEP_FAILED for a
- * source in nothing.
- */
-function beginsWithSource({from, source, mode, uid, gid}: Mount): boolean {
-  const whole = posix.resolve('/', source) === '/';
-  if (from !== undefined && from.kind !== 'scratch') return !whole || (mode ?? uid ?? gid) === undefined;
-  if (whole) return false;
-  throw new BuildError('STEP_FAILED', `the source ${quote(source)} of the cache mount does not exist: it has no from`, {
-    remedy: 'The source of a cache mount is a path in the stage or context that `from` names.',
-  });
 }
 
 function keyOf(job: StepJob, {from}: Mount): string {

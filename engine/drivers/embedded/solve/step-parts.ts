@@ -2,6 +2,7 @@ import type {KeyPart, KeyValue} from '../../../plan/cache-key.js';
 import type {Mount, Operation, Source, StageGraph, StageStep} from '../../../stages/graph.js';
 import type {BuildRequest} from '../../driver.js';
 import {defaultHostname} from '../runtime/network-files.js';
+import {beginsWithSource} from './cache-seed.js';
 import {epochOf} from './epoch.js';
 import {hostnameOf} from './hostname.js';
 
@@ -57,8 +58,9 @@ export async function partsOf(
           name: `${index} ${mount.target ?? mount.id ?? ''}`,
           value: rest,
         });
-        // What a cache holds is not part of what the step is.
-        if (from !== undefined && mount.type === 'bind') add(...(await sourceKeys(from, operation, mount)));
+        // What a cache holds is not part of what the step is, but what it begins with.
+        const isRead = mount.type === 'bind' || (mount.type === 'cache' && beginsWithSource(mount));
+        if (from !== undefined && isRead) add(...(await sourceKeys(from, operation, mount)));
       }
       return unique(parts);
     }

@@ -7,12 +7,15 @@ import {stateFile} from './snapshots.js';
 /** In seconds: then the kernel has written most of it, and the builds of a series are over. */
 const syncDelay = 5;
 /**
- * Marks what was complete before it was written; of an earlier boot is only what was lost. One that waits already will find what
- * others leave meanwhile: they end at once.
+ * Marks what was complete before it was written; of an earlier boot is only what was lost. While one waits, the others end at once: it
+ * will find what they would. None holds the store meanwhile: it may be unmounted.
  */
-const syncScript = `IFS= read -r snapshots && cd "$snapshots" && exec 9<. || exit
-flock -n 9; [ $? = 1 ] && exit
-sleep "$1"; flock -u 9
+const syncScript = `IFS= read -r snapshots && [ -d "$snapshots" ] || exit
+locks=\${snapshots%/*}/locks; waits=$locks/sync
+[ -d "$locks" ] || mkdir "$locks" || exit
+age=$(($(date +%s) - $(stat -c %Y "$waits" 2>/dev/null || echo 0)))
+[ "$age" -ge 0 ] && [ "$age" -lt "\${1%.*}" ] && exit
+touch "$waits" && sleep "$1" && cd "$snapshots" || exit
 complete=$(find . -mindepth 2 -maxdepth 2 -name ${stateFile} ! -perm -u+x -exec grep -ls "\\"boot\\":\\"$2\\"" {} +)
 [ -n "$complete" ] && sync -f . && printf '%s\\n' "$complete" | xargs chmod u+x`;
 

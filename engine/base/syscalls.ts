@@ -1,6 +1,6 @@
-import {createRequire} from 'node:module';
 import {constants} from 'node:os';
 import {BuildError, type ErrorCode, messageOf} from './errors.js';
+import {loadKoffi} from './koffi.js';
 
 /** A path: text, or the file system's own bytes. */
 export type Path = string | Buffer;
@@ -108,7 +108,7 @@ interface Koffi {
 
 let loaded: Syscalls | undefined;
 
-/** Loads the native module at the first call (12 ms): nothing that a fully cached build does may call this. */
+/** Loads the native module at the first call (2 ms): nothing that a fully cached build does may call this. */
 export function syscalls(): Syscalls {
   loaded ??= load();
   return loaded;
@@ -144,7 +144,7 @@ function loadLibrary(koffi: Koffi): {func(prototype: string): Native} {
 function load(): Syscalls {
   let koffi: Koffi;
   try {
-    koffi = createRequire(import.meta.url)('koffi') as Koffi;
+    koffi = loadKoffi() as Koffi;
   } catch (error) {
     throw new BuildError('TOOL_MISSING', `the native module koffi cannot be loaded: ${messageOf(error)}`, {
       cause: error,

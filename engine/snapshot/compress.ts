@@ -1,7 +1,7 @@
-import {createRequire} from 'node:module';
 import {promisify} from 'node:util';
 import {constants, crc32, deflateRaw} from 'node:zlib';
 import {BuildError} from '../base/errors.js';
+import {loadKoffi} from '../base/koffi.js';
 import type {Compression} from '../oci/media-types.js';
 
 export interface Compressor {
@@ -153,7 +153,7 @@ function loadZstd(): Zstd {
 
 function bindZstd(): Zstd {
   try {
-    const koffi = createRequire(import.meta.url)('koffi') as {
+    const koffi = loadKoffi() as {
       load(name: string): {func(prototype: string): KoffiFunction};
     };
     const library = koffi.load('libzstd.so.1');

@@ -1,9 +1,9 @@
 import {createHash, randomBytes} from 'node:crypto';
 import {closeSync, openSync, readFileSync, renameSync, rmSync} from 'node:fs';
-import {createRequire} from 'node:module';
 import {join} from 'node:path';
 import {makeDirectories} from '../../../../base/make-directories.js';
 import {hasErrno} from '../../../../base/errors.js';
+import {loadKoffi} from '../../../../base/koffi.js';
 import {type Architecture, type ArgumentTest, defaultErrno, rulesFor, type SyscallRule} from './profile.js';
 
 type Native = (...args: readonly unknown[]) => unknown;
@@ -121,7 +121,7 @@ function encodeTests(tests: readonly ArgumentTest[]): Buffer {
 
 function loadLibrary(): {func(prototype: string): Native} | undefined {
   try {
-    const koffi = createRequire(import.meta.url)('koffi') as Koffi;
+    const koffi = loadKoffi() as Koffi;
     return koffi.load('libseccomp.so.2');
   } catch {
     return undefined;

@@ -34,7 +34,8 @@ const types: Readonly<Record<number, ContextEntry['type']>> = {
   0o140000: 'socket',
 };
 
-export const typeOf = (stats: BigIntStats): ContextEntry['type'] => types[Number(stats.mode) & formatBits] ?? 'file';
+export const typeOf = (stats: Pick<BigIntStats, 'mode'>): ContextEntry['type'] =>
+  types[Number(stats.mode) & formatBits] ?? 'file';
 
 /** Linux's packing of a device number. */
 export const deviceOf = (rdev: bigint): readonly [number, number] => [

@@ -1,4 +1,5 @@
 import {spawn, spawnSync} from 'node:child_process';
+import {randomUUID} from 'node:crypto';
 import {once} from 'node:events';
 import {appendFileSync, mkdtempSync, readFileSync, rmSync} from 'node:fs';
 import {tmpdir} from 'node:os';
@@ -38,7 +39,8 @@ interface Measured {
 
 async function measure(workload: Workload, context: string, commands: ReadonlyMap<Name, Command>): Promise<Measured> {
   const {before} = workload;
-  const change = (): void => appendFileSync(join(context, changedFile(workload)), 'one more\n');
+  // Never what it was in another run, which a store or a daemon may remember.
+  const change = (): void => appendFileSync(join(context, changedFile(workload)), `${randomUUID()}\n`);
   if (before !== 'cold') {
     // Written more than two seconds before it is read, or nothing is remembered.
     await sleep(2500);

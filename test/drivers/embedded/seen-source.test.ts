@@ -5,6 +5,7 @@ import {setTimeout as sleep} from 'node:timers/promises';
 import test, {type ExecutionContext} from 'ava';
 import {byteString} from '../../../engine/drivers/embedded/files/byte-path.js';
 import {entryDigest} from '../../../engine/drivers/embedded/files/digests.js';
+import {isDirectory} from '../../../engine/drivers/embedded/files/file-stats.js';
 import {type SeenSource, seenSource} from '../../../engine/drivers/embedded/files/seen-source.js';
 import {rawTree} from '../../../engine/drivers/embedded/files/source-tree.js';
 
@@ -42,7 +43,7 @@ function see(root: string): SeenSource {
   const seen = seenSource(rawTree(byteString(root)));
   for (const path of ['', 'd', 'e', 'd/f', 'd/g', 'd/link', 'missing']) {
     const stats = seen.lookup(path);
-    if (stats?.isDirectory() === true) seen.children(path);
+    if (stats !== undefined && isDirectory(stats)) seen.children(path);
     else if (stats !== undefined) seen.digested(path, entryDigest(seen, path, stats));
   }
   return seen;

@@ -1,11 +1,11 @@
-import {rmdirSync, unlinkSync, type BigIntStats} from 'node:fs';
+import {rmdirSync, unlinkSync} from 'node:fs';
 import {hasErrno} from '../../../base/errors.js';
 import {syscalls} from '../../../base/syscalls.js';
 import {LayerView, type OverlayPrefix} from '../../../snapshot/layer-view.js';
 import {isOwnXattr, timestampOf} from '../../../snapshot/metadata.js';
+import {type FileStats, isDirectory} from './file-stats.js';
 import {parentOf, systemPath} from './byte-path.js';
 import {type Copied, type CopiedBy, copiedOf, readCopied} from './copied-list.js';
-import {isDirectory} from './resolve.js';
 import {NotAChange} from './not-a-change.js';
 import type {CopyReuse, PathTime} from './reuse.js';
 
@@ -36,7 +36,7 @@ export function createCopyChange({root, list, by, below, prefix}: CopyChangePlac
   const view = new LayerView(below, prefix, true);
   const seen = new Set<string>();
   /** Directories of the source, by where they go. */
-  const directories = new Map<string, BigIntStats>();
+  const directories = new Map<string, FileStats>();
   const touched = new Set<string>();
   let changes = 0;
   const count = (): void => {

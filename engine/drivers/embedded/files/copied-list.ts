@@ -1,8 +1,8 @@
 import {createHash} from 'node:crypto';
-import {readFileSync, writeFileSync, type BigIntStats} from 'node:fs';
+import {readFileSync, writeFileSync} from 'node:fs';
 import type {Timestamp} from '../../../base/syscalls.js';
 import {canonicalJson} from '../../../plan/cache-key.js';
-import {isDirectory, isFile} from './resolve.js';
+import {type FileStats, isDirectory, isFile} from './file-stats.js';
 import {isSettled, nowNs} from './settled.js';
 import type {TransferOperation} from './step.js';
 
@@ -36,7 +36,7 @@ const heading = 'build-image copied files 2';
 const letters: Readonly<Record<CopiedType, string>> = {directory: 'd', file: 'f', other: 'o'};
 const types = new Map(Object.entries(letters).map(([type, letter]) => [letter, type as CopiedType]));
 
-export function copiedOf({mode, uid, gid}: Attributes, stats: BigIntStats): Copied {
+export function copiedOf({mode, uid, gid}: Attributes, stats: FileStats): Copied {
   const {dev, ino, size, mtimeNs, ctimeNs} = stats;
   const type = isDirectory(stats) ? 'directory' : isFile(stats) ? 'file' : 'other';
   return {

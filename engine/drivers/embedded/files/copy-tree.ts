@@ -1,7 +1,8 @@
-import {chmodSync, constants, lchownSync, linkSync, lstatSync, mkdirSync, symlinkSync, type BigIntStats} from 'node:fs';
+import {chmodSync, constants, lchownSync, linkSync, lstatSync, mkdirSync, symlinkSync} from 'node:fs';
 import {syscalls, type Timestamp} from '../../../base/syscalls.js';
 import {deviceOf, typeOf} from '../../../context/walk.js';
 import {timestampOf} from '../../../snapshot/metadata.js';
+import {type FileStats, isDirectory} from './file-stats.js';
 import {join, parentOf, shown, stepError, decodePath} from './byte-path.js';
 import {copyHere, type CopyPool} from './copy-pool.js';
 import {ioError, locate, type Destination, type Making} from './destination.js';
@@ -9,7 +10,7 @@ import {copyXattrs} from './file-copy.js';
 import type {ModeChange} from './mode.js';
 import type {Owner} from './owner.js';
 import type {Matched, PathPatterns} from './patterns.js';
-import {isDirectory, targetOf} from './resolve.js';
+import {targetOf} from './resolve.js';
 import type {CopyReuse} from './reuse.js';
 import type {Selected} from './select.js';
 import type {SourceTree} from './source-tree.js';
@@ -31,7 +32,7 @@ interface Entry {
   /** Below what is copied. */
   readonly relative: string;
   readonly target: string;
-  readonly stats: BigIntStats;
+  readonly stats: FileStats;
   /** Nothing is at the target. */
   readonly isFree: boolean;
 }
@@ -40,7 +41,7 @@ interface Entry {
 interface Above {
   readonly source: string;
   readonly target: string;
-  readonly stats: BigIntStats;
+  readonly stats: FileStats;
   made: boolean;
 }
 
@@ -93,7 +94,7 @@ export class TreeCopier {
   }
 
   /** Where the source itself goes; the directory above is made. */
-  #target(selected: Selected, stats: BigIntStats, written: string): string {
+  #target(selected: Selected, stats: FileStats, written: string): string {
     const slash = written.lastIndexOf('/');
     const last = written.slice(slash + 1);
     const into = last === '' || last === '.';
@@ -168,7 +169,7 @@ export class TreeCopier {
   }
 
   /** False where an earlier run wrote the same there. */
-  #writes(source: string, target: string, stats: BigIntStats): boolean {
+  #writes(source: string, target: string, stats: FileStats): boolean {
     const {reuse} = this.#rules;
     if (reuse === undefined) return true;
     const attributes = this.#attributes(source, stats);
@@ -207,14 +208,14 @@ export class TreeCopier {
     return true;
   }
 
-  #attributes(source: string, stats: BigIntStats): {mode: number; uid: number; gid: number} {
+  #attributes(source: string, stats: FileStats): {mode: number; uid: number; gid: number} {
     const isRoot = source === '' && this.#tree.owners === 'root';
     const mode = isRoot ? plainRoot.mode : Number(stats.mode) & 0o7777;
     const kept = this.#tree.owners === 'kept' ? {uid: Number(stats.uid), gid: Number(stats.gid)} : {uid: 0, gid: 0};
     return {mode: this.#rules.mode.apply(mode, isDirectory(stats)), ...(this.#rules.owner ?? kept)};
   }
 
-  #metadata(source: string, target: string, stats: BigIntStats): void {
+  #metadata(source: string, target: string, stats: FileStats): void {
     const real = this.#to.real(target);
     const {mode, uid, gid} = this.#attributes(source, stats);
     try {
@@ -236,7 +237,7 @@ export class TreeCopier {
   }
 
   /** Anything but a directory; nothing is at the target. */
-  #leaf(source: string, target: string, stats: BigIntStats): void {
+  #leaf(source: string, target: string, stats: FileStats): void {
     const type = typeOf(stats);
     const real = this.#to.real(target);
     try {
@@ -272,7 +273,7 @@ export class TreeCopier {
     return isPlain;
   }
 
-  #file(source: string, target: string, stats: BigIntStats): void {
+  #file(source: string, target: string, stats: FileStats): void {
     const time = timestampOf(stats.mtimeNs);
     const job = {
       source: `${this.#tree.root}/${source}`,

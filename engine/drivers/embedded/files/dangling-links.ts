@@ -1,7 +1,8 @@
 import {BuildError} from '../../../base/errors.js';
+import {isLink} from './file-stats.js';
 import {decodePath, quotePath, shown} from './byte-path.js';
 import type {PathPatterns} from './patterns.js';
-import {isLink, resolve, targetOf} from './resolve.js';
+import {resolve, targetOf} from './resolve.js';
 import type {SourceTree} from './source-tree.js';
 
 /**

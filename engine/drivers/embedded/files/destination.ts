@@ -1,9 +1,10 @@
 import {chmodSync, lchownSync, lstatSync, mkdirSync, readdirSync, unlinkSync} from 'node:fs';
 import {BuildError} from '../../../base/errors.js';
 import {errnoOf, syscalls, type Timestamp} from '../../../base/syscalls.js';
+import {isDirectory} from './file-stats.js';
 import {cleanComponents, parentOf, shown, stepError, systemPath} from './byte-path.js';
 import type {Owner} from './owner.js';
-import {isDirectory, resolve, type Resolved, type Tree} from './resolve.js';
+import {resolve, type Resolved, type Tree} from './resolve.js';
 
 /** What directories get that are made on the way to a destination. */
 export interface Making {

@@ -1,7 +1,8 @@
 import {createHash} from 'node:crypto';
-import {type BigIntStats, readFileSync, renameSync, rmSync, writeFileSync} from 'node:fs';
+import {readFileSync, renameSync, rmSync, writeFileSync} from 'node:fs';
 import {dirname, join} from 'node:path';
 import {makeDirectory} from '../../../store/files.js';
+import type {FileStats} from './file-stats.js';
 import {isSettled, nowNs} from './settled.js';
 import type {SourceTree} from './source-tree.js';
 
@@ -11,7 +12,7 @@ export interface DigestMemory {
    * 64 hex digits: what is remembered of a path with these `stats`, else what `read` gives. That is remembered too, unless the path
    * was written within two seconds before. `owners`: whether they are part of the digest.
    */
-  digest(owners: SourceTree['owners'], stats: BigIntStats, read: () => string): string;
+  digest(owners: SourceTree['owners'], stats: FileStats, read: () => string): string;
   /** For the next run. That it cannot be written is no error: that run reads again. */
   save(): void;
 }

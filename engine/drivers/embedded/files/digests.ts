@@ -7,17 +7,17 @@ import {openSourceFile} from '../../../context/open-in-place.js';
 import {isOwnXattr} from '../../../snapshot/metadata.js';
 import {typeOf} from '../../../context/walk.js';
 import {unreadable, changed} from '../../../context/unreadable.js';
+import {type FileStats, isDirectory, isFile} from './file-stats.js';
 import {decodePath, join, nameOf, quotePath, stepError} from './byte-path.js';
 import type {DigestMemory} from './digest-memory.js';
 import {refuseDanglingLinks} from './dangling-links.js';
 import {compilePatterns, type Matched, type PathPatterns} from './patterns.js';
-import {isDirectory, isFile, targetOf} from './resolve.js';
+import {targetOf} from './resolve.js';
 import {isRemote, type Fetched} from './remote-source.js';
 import {pivot, selectSource} from './select.js';
 import {openSource, type CopySource, type SourceTree} from './source-tree.js';
 import type {TransferOperation} from './step.js';
 import {refuseUnsent} from './unsent.js';
-import type {BigIntStats} from 'node:fs';
 
 /** What a step reads at a path; times do not count. */
 export interface SourceDigest {
@@ -56,7 +56,7 @@ export async function sourceDigests(
   let count = 0;
   let load = 0;
   let buffer: Buffer | undefined;
-  const read = (path: string, stats: BigIntStats): string => {
+  const read = (path: string, stats: FileStats): string => {
     buffer ??= Buffer.allocUnsafe(chunk);
     load += Number(stats.size) + 4096;
     return hashEntry(tree, path, stats, buffer);
@@ -102,7 +102,7 @@ const rootDigest = createHash('sha256').update('root').digest('hex');
 
 interface Walked {
   readonly path: string;
-  readonly stats: BigIntStats;
+  readonly stats: FileStats;
 }
 
 /** What of a source is copied; a directory that is only made for what is in it comes before that. */
@@ -176,13 +176,13 @@ function* walk(
 const muchLoad = 4 * 1024 * 1024;
 const chunk = 1024 * 1024;
 
-const modeOf = (stats: BigIntStats): string => {
+const modeOf = (stats: FileStats): string => {
   const mode = (Number(stats.mode) & 0o7777).toString(8);
   return typeOf(stats) === 'symlink' ? 'link' : isDirectory(stats) ? `d${mode}` : mode;
 };
 
 /** 64 hex digits of what is at a path, as `sourceDigests` has it. Throws CONTEXT_CHANGED, CONTEXT_UNREADABLE. */
-export const entryDigest = (tree: SourceTree, path: string, stats: BigIntStats): string =>
+export const entryDigest = (tree: SourceTree, path: string, stats: FileStats): string =>
   hashEntry(
     tree,
     path,
@@ -190,7 +190,7 @@ export const entryDigest = (tree: SourceTree, path: string, stats: BigIntStats):
     Buffer.allocUnsafe(Number(stats.size < BigInt(chunk) ? stats.size + 1n : BigInt(chunk))),
   );
 
-function hashEntry(tree: SourceTree, path: string, stats: BigIntStats, buffer: Buffer): string {
+function hashEntry(tree: SourceTree, path: string, stats: FileStats, buffer: Buffer): string {
   const full = `${tree.root}/${path}`;
   const type = typeOf(stats);
   const attributes = attributesAt(full, path);
@@ -219,7 +219,7 @@ function attributesAt(full: string, path: string): readonly (readonly [string, s
   }
 }
 
-function hashData(full: string, path: string, stats: BigIntStats, buffer: Buffer, shared: boolean): string {
+function hashData(full: string, path: string, stats: FileStats, buffer: Buffer, shared: boolean): string {
   let file: number;
   try {
     file = openSourceFile(full, shared);

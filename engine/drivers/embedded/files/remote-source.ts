@@ -8,6 +8,7 @@ import {isGitUrl, parseGitUrl, withoutPassword} from '../../../context/source/gi
 import {writeAll} from '../../../snapshot/metadata.js';
 import {byteString, cleanComponents, longestName} from './byte-path.js';
 import {ioError} from './destination.js';
+import {isDirectory} from './file-stats.js';
 import {openResponse} from './http.js';
 import type {TransferOperation} from './step.js';
 import {resolve} from './resolve.js';
@@ -75,7 +76,7 @@ async function fetchGit(
   const keepGit = parsed.keepGit || operation.keepGitDir;
   const commit = await checkOut({...parsed, checksum, keepGit}, into, signal);
   const {path, stats} = resolve(directoryTree(into), cleanComponents(byteString(parsed.subdirectory ?? '')).join('/'));
-  if (stats?.isDirectory() !== true) {
+  if (stats === undefined || !isDirectory(stats)) {
     throw new BuildError(
       'NOT_FOUND',
       `${quote(withoutPassword(text))} has no directory ${quote(parsed.subdirectory ?? '')}`,

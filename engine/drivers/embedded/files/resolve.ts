@@ -1,6 +1,7 @@
-import {readlinkSync, type BigIntStats} from 'node:fs';
+import {readlinkSync} from 'node:fs';
 import {unreadable} from '../../../context/unreadable.js';
 import {resolveInRoot, type RootedTree} from '../../../snapshot/in-root.js';
+import {type FileStats, isDirectory, isLink} from './file-stats.js';
 import {decodePath, systemPath} from './byte-path.js';
 
 /** What `resolve` walks: a directory tree that may hide some of its paths. */
@@ -8,25 +9,19 @@ export interface Tree {
   /** Absolute, a byte string, without a final `/`. */
   readonly root: string;
   /** lstat of a path whose parents are directories; undefined where there is nothing (to be seen). */
-  lookup(path: string): BigIntStats | undefined;
+  lookup(path: string): FileStats | undefined;
 }
 
 export interface Resolved {
   /** Without symlinks. */
   readonly path: string;
   /** Undefined where there is nothing at the end, or on the way. */
-  readonly stats: BigIntStats | undefined;
+  readonly stats: FileStats | undefined;
 }
-
-const formatBits = 0o170000n;
-
-export const isDirectory = (stats: BigIntStats): boolean => (stats.mode & formatBits) === 0o040000n;
-export const isLink = (stats: BigIntStats): boolean => (stats.mode & formatBits) === 0o120000n;
-export const isFile = (stats: BigIntStats): boolean => (stats.mode & formatBits) === 0o100000n;
 
 /** `resolveInRoot` in such a tree. Throws STEP_FAILED for a loop of links. */
 export function resolve(tree: Tree, path: string, onClimb?: () => void): Resolved {
-  const rooted: RootedTree<BigIntStats> = {
+  const rooted: RootedTree<FileStats> = {
     lookup: (at) => tree.lookup(at),
     kindOf: (stats) => (isDirectory(stats) ? 'directory' : isLink(stats) ? 'symlink' : 'other'),
     linkAt: (at) => targetOf(tree.root, at),

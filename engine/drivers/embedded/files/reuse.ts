@@ -1,7 +1,8 @@
-import {chmodSync, linkSync, lstatSync, unlinkSync, type BigIntStats} from 'node:fs';
+import {chmodSync, linkSync, lstatSync, unlinkSync} from 'node:fs';
 import {setImmediate} from 'node:timers/promises';
 import {hasErrno} from '../../../base/errors.js';
 import {syscalls, type Timestamp} from '../../../base/syscalls.js';
+import type {FileStats} from './file-stats.js';
 import {parentOf} from './byte-path.js';
 import {type Attributes, copiedOf, type Copied, type CopiedBy, readCopied, writeCopied} from './copied-list.js';
 import type {FileJob} from './file-copy.js';
@@ -18,7 +19,7 @@ export interface PathTime {
 export interface Writing {
   readonly target: string;
   /** Of the source. */
-  readonly stats: BigIntStats;
+  readonly stats: FileStats;
   readonly attributes: Attributes;
   /** Absolute, of the source. */
   readonly source: Buffer;
@@ -29,7 +30,7 @@ export interface Writing {
 /** What an earlier run of a step copied: what did not change since is not copied again. */
 export interface CopyReuse {
   /** Before anything is made: what the source is. */
-  begins(stats: BigIntStats): void;
+  begins(stats: FileStats): void;
   /** False: what is there is what would be written; of a directory what is in it is still gone through. */
   wants(writing: Writing): boolean;
   /**

@@ -1,5 +1,4 @@
-import type {BigIntStats} from 'node:fs';
-import {isDirectory} from './resolve.js';
+import {type FileStats, isDirectory} from './file-stats.js';
 import {isSettled, isStillSame, nowNs} from './settled.js';
 import type {SourceTree} from './source-tree.js';
 
@@ -15,7 +14,7 @@ export interface SeenSource extends SourceTree {
    * Looks again at everything that was looked at; `hash` gives the digest of what was written too lately for its times to tell.
    * False: something is not as it was, or may not be. Asked once: nothing is remembered after it.
    */
-  isSame(hash: (path: string, stats: BigIntStats) => string): boolean;
+  isSame(hash: (path: string, stats: FileStats) => string): boolean;
 }
 
 /** Paths; those that come after are looked at each time, and `isSame` is false. */
@@ -23,7 +22,7 @@ const most = 25_000;
 
 export function seenSource(tree: SourceTree): SeenSource {
   const began = nowNs();
-  const found = new Map<string, BigIntStats | undefined>();
+  const found = new Map<string, FileStats | undefined>();
   const names = new Map<string, readonly string[]>();
   const unsettled = new Map<string, string>();
   let isWhole = true;
@@ -57,7 +56,7 @@ export function seenSource(tree: SourceTree): SeenSource {
     },
   };
 
-  function isAsSeen(path: string, before: BigIntStats | undefined, hash: Parameters<SeenSource['isSame']>[0]): boolean {
+  function isAsSeen(path: string, before: FileStats | undefined, hash: Parameters<SeenSource['isSame']>[0]): boolean {
     const now = tree.lookup(path);
     if (before === undefined || now === undefined) return before === now;
     if (!isStillSame(before, now)) return false;

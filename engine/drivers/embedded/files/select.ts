@@ -1,5 +1,6 @@
+import {isDirectory} from './file-stats.js';
 import {byteString, cleanComponents, decodePath, join, nameOf} from './byte-path.js';
-import {isDirectory, resolve} from './resolve.js';
+import {resolve} from './resolve.js';
 import {missing, type SourceTree} from './source-tree.js';
 import {compileWildcard, hasWildcard} from './wildcard.js';
 

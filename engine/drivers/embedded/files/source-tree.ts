@@ -1,4 +1,4 @@
-import {lstatSync, readdirSync, type BigIntStats} from 'node:fs';
+import {lstatSync, readdirSync} from 'node:fs';
 import {BuildError, hasErrno} from '../../../base/errors.js';
 import {nearest} from '../../../base/nearest.js';
 import type {BuildContext} from '../../../context/context.js';
@@ -6,8 +6,9 @@ import {isBatched} from '../../../context/directory-context.js';
 import {rulesOfPatterns, type IgnoreRules, type MatchState} from '../../../context/ignore/ignore.js';
 import {realRoot} from '../../../context/open-in-place.js';
 import {unreadable} from '../../../context/unreadable.js';
+import {fileStats, type FileStats, isDirectory} from './file-stats.js';
 import {byteString, decodePath, join, longestName, nameOf, parentOf, shown, systemPath} from './byte-path.js';
-import {isDirectory, type Tree} from './resolve.js';
+import type {Tree} from './resolve.js';
 import type {SeenSource} from './seen-source.js';
 
 /** Where COPY and ADD read from: a build context, or the merged root of another stage or image (absolute path). */
@@ -86,7 +87,7 @@ function contextTree(context: BuildContext): SourceTree {
     return state;
   };
   /** An ignored directory is there where something below it is. */
-  const sent = (path: string, stats: BigIntStats): boolean => {
+  const sent = (path: string, stats: FileStats): boolean => {
     if (path === '' || stateOf(path)?.ignored !== true) return true;
     if (!isDirectory(stats) || !rules.mayHoldSent(decodePath(path))) return false;
     return readable(root, path).some((name) => {
@@ -94,7 +95,7 @@ function contextTree(context: BuildContext): SourceTree {
       return below !== undefined && sent(join(path, name), below);
     });
   };
-  const lookup = (path: string): BigIntStats | undefined => {
+  const lookup = (path: string): FileStats | undefined => {
     const stats = lstatAt(root, path);
     return stats !== undefined && sent(path, stats) ? stats : undefined;
   };
@@ -121,9 +122,10 @@ function readable(root: string, path: string): readonly string[] {
   }
 }
 
-function lstatAt(root: string, path: string): BigIntStats | undefined {
+function lstatAt(root: string, path: string): FileStats | undefined {
   try {
-    return lstatSync(systemPath(`${root}/${path}`), {bigint: true, throwIfNoEntry: false});
+    const stats = lstatSync(systemPath(`${root}/${path}`), {bigint: true, throwIfNoEntry: false});
+    return stats === undefined ? undefined : fileStats(stats);
   } catch (error) {
     // No file has such a name. A path that is too long as a whole may be there, below directories that were listed.
     const nobodys = hasErrno(error, 'ENAMETOOLONG') && path.split('/').some((name) => name.length > longestName);

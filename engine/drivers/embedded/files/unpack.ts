@@ -23,10 +23,11 @@ import {isOwnXattr, writeAll} from '../../../snapshot/metadata.js';
 import type {TarEntry} from '../../../snapshot/tar-entry.js';
 import {archiveError} from '../../../snapshot/tar-header.js';
 import {readTar, type TarHandler} from '../../../snapshot/tar-reader.js';
+import {isDirectory} from './file-stats.js';
 import {cleanComponents, join, nameOf, parentOf, shown, stepError, decodePath, quotePath} from './byte-path.js';
 import {ioError, makeDirectory, type Destination} from './destination.js';
 import type {Owner} from './owner.js';
-import {isDirectory, resolve} from './resolve.js';
+import {resolve} from './resolve.js';
 import {rawTree} from './source-tree.js';
 
 /** The longest path that the kernel takes (PATH_MAX), bytes. */

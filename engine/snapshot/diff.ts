@@ -1,19 +1,11 @@
-import {
-  type BigIntStats,
-  closeSync,
-  constants,
-  lstatSync,
-  openSync,
-  readdirSync,
-  readlinkSync,
-  readSync,
-} from 'node:fs';
+import {type BigIntStats, lstatSync, readdirSync, readlinkSync} from 'node:fs';
 import {BuildError, quote} from '../base/errors.js';
 import type {Timestamp} from '../base/syscalls.js';
 import {isOpaque, LayerView, lstatOf, type OverlayPrefix} from './layer-view.js';
 import {layerError, readXattrs, timestampOf} from './metadata.js';
-import {byteString, bytesOf, display, noXattrs, paddingOf, type TarEntry, type TarType} from './tar-entry.js';
-import {endOfArchive, headerBlocks} from './tar-writer.js';
+import {byteString, bytesOf, display, noXattrs, type TarEntry, type TarType} from './tar-entry.js';
+import {type LayerPiece, TarChunks} from './tar-chunks.js';
+import {headerBlocks} from './tar-writer.js';
 
 export interface DiffOptions {
   /** Upper directory of an overlay, or a whole tree. Nobody writes to it meanwhile. */
@@ -33,75 +25,21 @@ export interface DiffOptions {
   readonly xattrs?: 'all' | 'capability' | 'none';
 }
 
-const chunkSize = 1024 * 1024;
-
 /**
  * The layer (OCI image-spec, layer.md) that turns what is below into what an overlay with `directory` on top shows: an
  * uncompressed tar, the same bytes for the same tree, in chunks of up to 1 MiB that are the caller's to keep. Sockets are
  * left out. Throws BuildError IO, or CONTEXT_CHANGED for a file that shrinks while it is read.
  */
 export function* layerTar(options: DiffOptions): Generator<Buffer, void, undefined> {
-  const writer = new ChunkWriter();
-  for (const {entry, real} of entriesOf(options)) {
-    const header = headerBlocks(entry);
-    yield* writer.bytes(header);
-    if (entry.type !== 'file' || entry.size === 0) continue;
-    yield* writer.file(real, entry.size);
-    yield* writer.bytes(endOfArchive.subarray(0, paddingOf(entry.size)));
-  }
-  yield* writer.bytes(endOfArchive);
-  const rest = writer.rest();
-  if (rest.length > 0) yield rest;
+  const chunks = new TarChunks(true);
+  for (const piece of layerPieces(options)) yield* chunks.add(piece);
+  yield* chunks.end();
 }
 
-/** Gathers small pieces into chunks; file content is read straight into them. */
-class ChunkWriter {
-  #chunk = Buffer.allocUnsafeSlow(chunkSize);
-  #size = 0;
-
-  *bytes(bytes: Uint8Array): Generator<Buffer, void, undefined> {
-    let done = 0;
-    while (done < bytes.length) {
-      const size = Math.min(bytes.length - done, chunkSize - this.#size);
-      this.#chunk.set(bytes.subarray(done, done + size), this.#size);
-      this.#size += size;
-      done += size;
-      if (this.#size === chunkSize) yield this.#take();
-    }
-  }
-
-  *file(real: string, size: number): Generator<Buffer, void, undefined> {
-    let descriptor: number;
-    try {
-      descriptor = openSync(bytesOf(real), constants.O_RDONLY | constants.O_NOFOLLOW);
-    } catch (error) {
-      throw layerError(`cannot read ${quote(display(real))}`, error);
-    }
-    try {
-      let left = size;
-      while (left > 0) {
-        const got = readSync(descriptor, this.#chunk, this.#size, Math.min(left, chunkSize - this.#size), null);
-        if (got === 0) {
-          throw new BuildError('CONTEXT_CHANGED', `${quote(display(real))} became shorter while the layer was made`);
-        }
-        left -= got;
-        this.#size += got;
-        if (this.#size === chunkSize) yield this.#take();
-      }
-    } finally {
-      closeSync(descriptor);
-    }
-  }
-
-  rest(): Buffer {
-    return this.#chunk.subarray(0, this.#size);
-  }
-
-  #take(): Buffer {
-    const full = this.#chunk;
-    this.#chunk = Buffer.allocUnsafeSlow(chunkSize);
-    this.#size = 0;
-    return full;
+/** The same, in entries that `TarChunks` makes the tar of; no file is read. Throws BuildError IO. */
+export function* layerPieces(options: DiffOptions): Generator<LayerPiece, void, undefined> {
+  for (const {entry, real} of entriesOf(options)) {
+    yield {header: headerBlocks(entry), real, size: entry.type === 'file' ? entry.size : 0};
   }
 }
 

@@ -1,9 +1,13 @@
 import {readdirSync, lstatSync} from 'node:fs';
+import {setImmediate} from 'node:timers/promises';
 import type {Worker as Thread} from 'node:worker_threads';
 import {BuildError} from '../../base/errors.js';
 import {type CommittedLayer, commitLayer, type LayerRequest} from '../../snapshot/commit.js';
+import {layerPieces} from '../../snapshot/diff.js';
+import type {LayerPiece} from '../../snapshot/tar-chunks.js';
 import {shareStore, type Store} from '../../store/store.js';
 import type {FromLayerWorker, ToLayerWorker} from './layer-worker.js';
+import {packPieces} from './packed-pieces.js';
 import {errorOf} from './protocol.js';
 
 /** Makes layers of snapshots, large ones in a thread: the steps of a build go on meanwhile. */
@@ -19,9 +23,16 @@ const few = {files: 400, bytes: 8 * 1024 * 1024};
 /** How long a thread may take to stop, ms. */
 const patience = 2000;
 
+/** Entries that are sent at once: a millisecond of walking. */
+const batch = 64;
+/** Batches that the thread may be behind. */
+const ahead = 16;
+
 interface Waiting {
   readonly resolve: (made: CommittedLayer) => void;
   readonly reject: (error: unknown) => void;
+  /** Pieces were read. */
+  readonly taken?: () => void;
 }
 
 export function createLayerWork(store: Store, signal: AbortSignal): LayerWork {
@@ -29,6 +40,7 @@ export function createLayerWork(store: Store, signal: AbortSignal): LayerWork {
   let worker: Promise<Thread> | undefined;
   let last = 0;
   let idle: (() => void) | undefined;
+  let closed = false;
 
   const settle = (id: number, how: (waiter: Waiting) => void): void => {
     const waiter = waiting.get(id);
@@ -47,6 +59,10 @@ export function createLayerWork(store: Store, signal: AbortSignal): LayerWork {
       stderr: true,
     });
     made.on('message', (message: FromLayerWorker) => {
+      if ('taken' in message) {
+        waiting.get(message.id)?.taken?.();
+        return;
+      }
       settle(message.id, ({resolve, reject}) => {
         if ('made' in message) resolve(message.made);
         else reject(signal.aborted ? signal.reason : errorOf(message.failed));
@@ -70,9 +86,53 @@ export function createLayerWork(store: Store, signal: AbortSignal): LayerWork {
       thread.postMessage(message);
     });
   }
+  /** This thread walks, the other one reads and hashes: each takes about as long. */
+  async function hashInThread({diff}: LayerRequest): Promise<CommittedLayer> {
+    const thread = await (worker ??= start());
+    const id = ++last;
+    const send = (message: ToLayerWorker, moved: ArrayBuffer[] = []): void => thread.postMessage(message, moved);
+    let behind = 0;
+    let wake: (() => void) | undefined;
+    const made = new Promise<CommittedLayer>((resolve, reject) => {
+      const taken = (): void => {
+        behind--;
+        wake?.();
+      };
+      const failed = (error: unknown): void => {
+        reject(error instanceof Error ? error : new Error(String(error)));
+        wake?.();
+      };
+      waiting.set(id, {resolve, reject: failed, taken});
+    });
+    // Who waits for it may be behind.
+    made.catch(() => undefined);
+    try {
+      for (const pieces of batches(layerPieces(diff))) {
+        signal.throwIfAborted();
+        if (closed) throw new Error('nobody waits for the layer any more');
+        while (behind >= ahead && waiting.has(id)) await new Promise<void>((resolve) => (wake = resolve));
+        if (!waiting.has(id)) return await made;
+        const packed = packPieces(pieces);
+        behind++;
+        send({type: 'pieces', id, pieces: packed}, [packed.headers.buffer]);
+        await setImmediate();
+      }
+      send({type: 'end', id});
+    } catch (error) {
+      send({type: 'drop', id});
+      settle(id, ({reject}) => reject(error));
+    }
+    return made;
+  }
+  function make(request: LayerRequest): Promise<CommittedLayer> {
+    if (isSmall(request)) return commitLayer({...request, store}, signal);
+    return request.compression === undefined ? hashInThread(request) : inThread(request);
+  }
   return {
-    make: async (request) => (isSmall(request) ? commitLayer({...request, store}, signal) : inThread(request)),
+    // What is thrown at once is a rejection too.
+    make: async (request) => make(request),
     async close() {
+      closed = true;
       const ending = worker;
       worker = undefined;
       if (ending === undefined) return;
@@ -105,6 +165,17 @@ function isSmall({diff}: LayerRequest): boolean {
     }
   }
   return true;
+}
+
+function* batches(pieces: Iterable<LayerPiece>): Generator<readonly LayerPiece[], void, undefined> {
+  let some: LayerPiece[] = [];
+  for (const piece of pieces) {
+    some.push(piece);
+    if (some.length < batch) continue;
+    yield some;
+    some = [];
+  }
+  if (some.length > 0) yield some;
 }
 
 const slash = Buffer.from('/');

@@ -48,6 +48,16 @@ export function createLayerWork(store: Store, signal: AbortSignal): LayerWork {
     if (waiter !== undefined) how(waiter);
     if (waiting.size === 0) idle?.();
   };
+  /** The thread reads on until it is ended, which harms nothing: of these it makes no more than a digest. */
+  const giveUp = (reason: unknown): void => {
+    for (const [id, {taken}] of [...waiting]) if (taken !== undefined) settle(id, ({reject}) => reject(reason));
+  };
+  const onAbort = (): void => {
+    giveUp(signal.reason);
+    const message: ToLayerWorker = {type: 'abort'};
+    void worker?.then((thread) => thread.postMessage(message)).catch(() => undefined);
+  };
+  signal.addEventListener('abort', onAbort, {once: true});
   async function start(): Promise<Thread> {
     const {Worker} = await import('node:worker_threads');
     const made = new Worker(new URL('./layer-worker.js', import.meta.url), {
@@ -109,7 +119,7 @@ export function createLayerWork(store: Store, signal: AbortSignal): LayerWork {
     try {
       for (const pieces of batches(layerPieces(diff))) {
         signal.throwIfAborted();
-        if (closed) throw new Error('nobody waits for the layer any more');
+        if (closed) throw unwanted();
         while (behind >= ahead && waiting.has(id)) await new Promise<void>((resolve) => (wake = resolve));
         if (!waiting.has(id)) return await made;
         const packed = packPieces(pieces);
@@ -133,6 +143,8 @@ export function createLayerWork(store: Store, signal: AbortSignal): LayerWork {
     make: async (request) => make(request),
     async close() {
       closed = true;
+      signal.removeEventListener('abort', onAbort);
+      giveUp(unwanted());
       const ending = worker;
       worker = undefined;
       if (ending === undefined) return;
@@ -151,6 +163,8 @@ export function createLayerWork(store: Store, signal: AbortSignal): LayerWork {
     },
   };
 }
+
+const unwanted = (): Error => new Error('nobody waits for the layer any more');
 
 /** Stops looking as soon as the answer is no. */
 function isSmall({diff}: LayerRequest): boolean {

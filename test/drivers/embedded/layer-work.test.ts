@@ -72,6 +72,19 @@ test.serial('a file that becomes shorter while its layer is read is said, and th
   t.is((await work.make({diff: {directory: next}, compression: undefined})).diffId, digestOf(next).diffId);
 });
 
+test('a build that is cancelled does not wait for what the thread still reads', async (t) => {
+  const controller = new AbortController();
+  const work = createLayerWork(testStore(t), controller.signal);
+  t.teardown(() => work.close());
+  const directory = tree(t, 500);
+  writeFileSync(join(directory, 'a'), '');
+  truncateSync(join(directory, 'a'), 3 * 1024 * 1024 * 1024);
+  const making = work.make({diff: {directory}, compression: undefined});
+  for (let times = 0; times < 40; times++) await setImmediate();
+  controller.abort(new Error('cancelled'));
+  await t.throwsAsync(making, {message: 'cancelled'});
+});
+
 test('a build that is cancelled, and one that needs the layer no more, wait for none', async (t) => {
   const controller = new AbortController();
   const work = createLayerWork(testStore(t), controller.signal);

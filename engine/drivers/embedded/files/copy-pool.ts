@@ -18,8 +18,8 @@ export interface CopyPool {
   close(): Promise<void>;
 }
 
-/** Below this many files a worker costs more than it saves. */
-const few = 300;
+/** Files for which a worker is worth its start: begun while they are being collected, and at once. */
+const worth = {prepared: 300, started: 1000};
 /** Files that are copied at once: a few milliseconds. */
 const batch = 64;
 /** Batches under way for each worker. */
@@ -33,7 +33,7 @@ let prepared: Worker | undefined;
 
 /** Starts a worker for a pool to come: that takes as long as copying some hundred files. */
 export function prepareCopying(files: number): void {
-  if (files >= few && threads > 0) prepared ??= startWorker();
+  if (files >= worth.prepared && threads > 0) prepared ??= startWorker();
 }
 
 /** Every promise rejects with the signal's reason when it is aborted. */
@@ -83,7 +83,8 @@ export function createCopyPool(signal: AbortSignal): CopyPool {
   /** Copies until no more than `most` files wait. */
   const copyUntil = async (most: number): Promise<void> => {
     while (waiting.length > most) {
-      if (workers.length > 0 || waiting.length >= few) send();
+      const needed = prepared === undefined ? worth.started : worth.prepared;
+      if (workers.length > 0 || waiting.length >= needed) send();
       for (const job of take()) if (!copyHere(job)) isSure = false;
       await setImmediate();
       check();

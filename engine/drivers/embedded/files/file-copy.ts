@@ -13,7 +13,7 @@ import {
 import {syscalls, type Timestamp} from '../../../base/syscalls.js';
 import {isOwnXattr, timestampOf} from '../../../snapshot/metadata.js';
 import {BuildError, hasErrno} from '../../../base/errors.js';
-import {plainly} from '../../../context/open-in-place.js';
+import {isInPlace, plainly} from '../../../context/open-in-place.js';
 
 /** A regular file to copy. Paths are byte strings; absolute. Plain data: it goes to worker threads. */
 export interface FileJob {
@@ -46,7 +46,7 @@ const bytes = (path: string) => Buffer.from(path, 'latin1');
 
 /**
  * Copies data, mode, owner, extended attributes and time. Throws an error of the system (EEXIST where the target is there), or
- * CONTEXT_CHANGED where the source is no longer what it was. False where something about it has changed, though not its data.
+ * CONTEXT_CHANGED where the source is no longer what it was. False where something about it has changed, though not its size and time.
  */
 export function copyFile(job: FileJob): boolean {
   const [source, target] = [bytes(job.source), bytes(job.target)];
@@ -84,13 +84,15 @@ function placed<T>(target: Buffer, {replaces}: FileJob, make: () => T): T {
   }
 }
 
-/** A file that lies elsewhere, behind a link that took a directory's name, is another one. */
 function isAsBefore(from: number, job: FileJob): boolean {
   const now = fstatSync(from, {bigint: true});
   const {seconds, nanoseconds} = timestampOf(now.mtimeNs);
-  const isSame = now.ino === job.ino && now.dev === job.dev && Number(now.size) === job.size;
-  if (!isSame || seconds !== job.seconds || nanoseconds !== job.nanoseconds) throw changed(job);
-  return now.ctimeNs === job.ctimeNs;
+  const isWritten = Number(now.size) !== job.size || seconds !== job.seconds || nanoseconds !== job.nanoseconds;
+  if (isWritten) throw changed(job);
+  if (now.ino === job.ino && now.dev === job.dev) return now.ctimeNs === job.ctimeNs;
+  // Another file, or one that a file system has numbered anew. What lies behind a link that took a directory's name is not read.
+  if (!isInPlace(from, job.source)) throw changed(job);
+  return false;
 }
 
 let maker: {readonly uid: number; readonly gid: number; readonly mask: number} | undefined;

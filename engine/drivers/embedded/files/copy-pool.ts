@@ -21,7 +21,7 @@ export interface CopyPool {
 /** Files for which a worker is worth its start: begun while they are being collected, and at once. */
 const worth = {prepared: 300, started: 1000};
 /** Files that are copied at once: a few milliseconds. */
-const batch = 64;
+const batch = 32;
 /** Batches under way for each worker. */
 const ahead = 2;
 /** Files that wait while the tree is walked. */

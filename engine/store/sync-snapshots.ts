@@ -8,14 +8,18 @@ import {stateFile} from './snapshots.js';
 const syncDelay = 5;
 /**
  * Marks what was complete before it was written; of an earlier boot is only what was lost. While one waits, the others end at once: it
- * will find what they would. None holds the store meanwhile: it may be unmounted.
+ * will find what they would. None holds the store meanwhile: it may be unmounted. Where it is stands on no command line, and the shell
+ * is kept from handing it on.
  */
-const syncScript = `IFS= read -r snapshots && [ -d "$snapshots" ] || exit
-locks=\${snapshots%/*}/locks; waits=$locks/sync
-[ -d "$locks" ] || mkdir "$locks" || exit
-age=$(($(date +%s) - $(stat -c %Y "$waits" 2>/dev/null || echo 0)))
+const syncScript = `IFS= read -r snapshots && cd "$snapshots/.." || exit
+unset PWD OLDPWD
+[ -d locks ] || mkdir locks || exit
+age=$(($(date +%s) - $(stat -c %Y locks/sync 2>/dev/null || echo 0)))
 [ "$age" -ge 0 ] && [ "$age" -lt "\${1%.*}" ] && exit
-touch "$waits" && sleep "$1" && cd "$snapshots" || exit
+touch locks/sync && cd / || exit
+unset PWD OLDPWD
+sleep "$1" && cd "$snapshots" || exit
+unset PWD OLDPWD
 complete=$(find . -mindepth 2 -maxdepth 2 -name ${stateFile} ! -perm -u+x -exec grep -ls "\\"boot\\":\\"$2\\"" {} +)
 [ -n "$complete" ] && sync -f . && printf '%s\\n' "$complete" | xargs chmod u+x`;
 

@@ -18,6 +18,7 @@ import {
   writeSnapshotLayer,
 } from '../../engine/store/snapshots.js';
 import {prepareSync} from '../../engine/store/sync-snapshots.js';
+import {processesWith} from '../helpers/processes.js';
 import {chunks, snapshotWith, testStore} from './stores.js';
 import type {Store} from '../../engine/store/store.js';
 
@@ -81,6 +82,8 @@ test('what is ready to write snapshots to the disk ends where nothing was made, 
   syncs[2]?.begin(store.root);
   await sleep(1000);
   t.deepEqual([nothing, first, second].map(waits), [false, true, false]);
+  // It may be unmounted meanwhile.
+  t.deepEqual(processesWith(store.root), []);
   t.is(statSync(state).mode & 0o100, 0);
   for (let waited = 0; waits(first) && waited < 180_000; waited += 20) await sleep(20);
   t.is(statSync(state).mode & 0o100, 0o100);

@@ -114,6 +114,15 @@ export function syscalls(): Syscalls {
   return loaded;
 }
 
+/** The same ahead of time. That they cannot be had is told by who needs them. */
+export function prepareSyscalls(): void {
+  try {
+    syscalls();
+  } catch {
+    return;
+  }
+}
+
 const atCwd = -100;
 const zeros12 = Array.from({length: 12}, () => 0n);
 const noFollow = 0x100;

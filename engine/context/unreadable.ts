@@ -37,6 +37,10 @@ export function changed(path: string, how: string): BuildError {
   });
 }
 
+/** The error for a step whose sources were written to while it read them; `message` says which, as far as is known. */
+export const writtenTo = (message: string): BuildError =>
+  new BuildError('CONTEXT_CHANGED', message, {remedy: 'Build again when nothing writes into the build context.'});
+
 /** The error for the first path of a job that failed. */
 export function failed(path: string, {how, code, message}: Failure): BuildError {
   return how === undefined ? unreadable(path, Object.assign(new Error(message), {code})) : changed(path, how);

@@ -61,8 +61,8 @@ export interface SmallFile {
   readonly mtimeMs: number;
 }
 
-/** A file of at most `most` bytes; undefined where there is none, or none that can be such a file. `latin1`: its bytes. */
-export function readSmall(path: string, most: number, encoding: 'utf8' | 'latin1' = 'utf8'): SmallFile | undefined {
+/** What `read` gives of an open file; undefined where there is none. */
+function readOpened<T>(path: string, read: (descriptor: number) => T): T | undefined {
   let descriptor: number;
   try {
     descriptor = openSync(path, 'r');
@@ -71,30 +71,29 @@ export function readSmall(path: string, most: number, encoding: 'utf8' | 'latin1
     throw storeFailure('cannot read the store', path, error);
   }
   try {
-    const found = fstatSync(descriptor);
-    if (!found.isFile() || found.size > most) return undefined;
-    return {text: readFileSync(descriptor, encoding), mtimeMs: found.mtimeMs};
+    return read(descriptor);
   } finally {
     closeSync(descriptor);
   }
 }
 
+/** A file of at most `most` bytes; undefined where there is none, or none that can be such a file. `latin1`: its bytes. */
+export function readSmall(path: string, most: number, encoding: 'utf8' | 'latin1' = 'utf8'): SmallFile | undefined {
+  return readOpened(path, (descriptor) => {
+    const found = fstatSync(descriptor);
+    if (!found.isFile() || found.size > most) return undefined;
+    return {text: readFileSync(descriptor, encoding), mtimeMs: found.mtimeMs};
+  });
+}
+
 /** The last `most` bytes of a file to which lines of ASCII are appended; '' where there is none. */
 export function readEnd(path: string, most: number): string {
-  let descriptor: number;
-  try {
-    descriptor = openSync(path, 'r');
-  } catch (error) {
-    if (isMissing(error)) return '';
-    throw storeFailure('cannot read the store', path, error);
-  }
-  try {
+  const text = readOpened(path, (descriptor) => {
     const {size} = fstatSync(descriptor);
     const end = Buffer.alloc(Math.min(size, most));
     return end.toString('latin1', 0, readSync(descriptor, end, 0, end.length, size - end.length));
-  } finally {
-    closeSync(descriptor);
-  }
+  });
+  return text ?? '';
 }
 
 /** Writes a small file whole or not at all. `temporary` is on the same file system. */

@@ -146,6 +146,7 @@ export async function runBuild(plan: Plan, request: BuildRequest, place: BuildPl
 
   async function solveAndWrite() {
     const wanted = wantedLayers(request, place);
+    const notesChains = wanted.some(({form}) => form.clamp === undefined);
     const ofImage = new Set(stageChain(plan).map(({index}) => index));
     const work: SolverWork = {
       ...(runner ?? lookup),
@@ -154,7 +155,7 @@ export async function runBuild(plan: Plan, request: BuildRequest, place: BuildPl
         if (runner === undefined || layer.kind !== 'step' || !ofImage.has(job.stage.index)) return;
         // What outputs want of it is made while the next steps run.
         for (const each of wanted) made.begin(layer, each);
-        if (wanted.some(({form}) => form.clamp === undefined)) chains.begin(job.parent.layers);
+        if (notesChains) chains.begin(job.parent.layers);
       },
     };
     const solved = await solve(plan, request, work, events, signal);

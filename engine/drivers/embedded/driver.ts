@@ -1,7 +1,7 @@
 import {basename, dirname} from 'node:path';
 import type {Writable} from 'node:stream';
 import {BuildError} from '../../base/errors.js';
-import {syscalls} from '../../base/syscalls.js';
+import {prepareSyscalls} from '../../base/syscalls.js';
 import type {Plan} from '../../plan/plan.js';
 import type {EventSink} from '../../progress/events.js';
 import type {EndpointOptions} from '../../registry/endpoint.js';
@@ -198,15 +198,6 @@ const said = (errors: string): string => (errors.trim() === '' ? '' : `: ${error
 /** In ms: then all that the executor waits for has been sent. */
 const idleSoon = 30;
 
-/** That they cannot be had is told by who needs them. */
-function loadCalls(): void {
-  try {
-    syscalls();
-  } catch {
-    return;
-  }
-}
-
 async function buildInExecutor(
   plan: Plan,
   request: BuildRequest,
@@ -227,7 +218,7 @@ async function buildInExecutor(
   let sync: SnapshotSync | undefined;
   // While the executor works: the artifacts are read by this process.
   const reads = request.keepStages.length > 0 && !rootless;
-  const loading = reads ? setTimeout(loadCalls, idleSoon) : undefined;
+  const loading = reads ? setTimeout(prepareSyscalls, idleSoon) : undefined;
   try {
     const outcome = await new Promise<BuildOutcome>((resolve, reject) => {
       channel.on('message', (message: FromExecutor) => {

@@ -1,4 +1,4 @@
-import {syscalls} from '../../base/syscalls.js';
+import {prepareSyscalls} from '../../base/syscalls.js';
 import {directoryContext} from '../../context/directory-context.js';
 import {rulesOfPatterns} from '../../context/ignore/ignore.js';
 import type {BuildEventBody} from '../../progress/events.js';
@@ -138,9 +138,7 @@ function opened(request: WireRequest): BuildRequest {
 /** Does what every build needs while it is not yet known what is built. What cannot be had is told by the step that needs it. */
 function prepare(rootless: boolean): void {
   prepareRuntime(rootless).catch(() => undefined);
-  try {
-    syscalls();
-  } catch {}
+  prepareSyscalls();
 }
 
 function contextOf({name, root, ignorePatterns, ignoreFile}: WireContext) {

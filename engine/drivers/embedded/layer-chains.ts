@@ -3,6 +3,7 @@ import {chainIdOf, readChain, writeChain} from '../../store/layers.js';
 import type {MadeLayers} from './made-layers.js';
 import type {DeferredLayer, TreeLayer} from './solve/tree.js';
 import type {LayerForm} from './step-layers.js';
+import {whileStepsRun} from './while-steps-run.js';
 
 /** Notes in the store which snapshots hold the layers of an image: one that starts from it finds them unpacked already. */
 export interface LayerChains {
@@ -14,13 +15,10 @@ export interface LayerChains {
   close(): void;
 }
 
-/** In ms: once the next step runs, not while this thread is busy starting it. */
-const pause = 8;
-
 export function createLayerChains(made: MadeLayers, form: LayerForm): LayerChains {
   const {store} = made;
   const ids = new Map<TreeLayer, Promise<Digest>>();
-  const soon = new Set<NodeJS.Timeout>();
+  const soon = whileStepsRun();
   let isOpen = true;
 
   async function note(layer: TreeLayer, below: Promise<Digest> | undefined): Promise<Digest> {
@@ -44,18 +42,14 @@ export function createLayerChains(made: MadeLayers, form: LayerForm): LayerChain
   }
   return {
     begin(layers) {
-      const timer = setTimeout(() => {
-        soon.delete(timer);
-        void top(layers);
-      }, pause);
-      soon.add(timer);
+      soon.begin(() => void top(layers));
     },
     async noted(layers) {
       await top(layers);
     },
     close() {
       isOpen = false;
-      for (const timer of soon) clearTimeout(timer);
+      soon.close();
     },
   };
 }

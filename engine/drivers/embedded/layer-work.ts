@@ -2,6 +2,7 @@ import {readdirSync, lstatSync} from 'node:fs';
 import {setImmediate} from 'node:timers/promises';
 import type {Worker as Thread} from 'node:worker_threads';
 import {BuildError} from '../../base/errors.js';
+import {quietThread} from '../../base/quiet-thread.js';
 import {type CommittedLayer, commitLayer, type LayerRequest} from '../../snapshot/commit.js';
 import {layerPieces} from '../../snapshot/diff.js';
 import type {LayerPiece} from '../../snapshot/tar-chunks.js';
@@ -60,14 +61,8 @@ export function createLayerWork(store: Store, signal: AbortSignal): LayerWork {
   signal.addEventListener('abort', onAbort, {once: true});
   async function start(): Promise<Thread> {
     const {Worker} = await import('node:worker_threads');
-    const made = new Worker(new URL('./layer-worker.js', import.meta.url), {
-      workerData: shareStore(store),
-      // Else Node warns of descriptors that our own system calls have opened.
-      trackUnmanagedFds: false,
-      // It prints nothing: else Node opens this process's own streams for it.
-      stdout: true,
-      stderr: true,
-    });
+    const options = {...quietThread, workerData: shareStore(store)};
+    const made = new Worker(new URL('./layer-worker.js', import.meta.url), options);
     made.on('message', (message: FromLayerWorker) => {
       if ('taken' in message) {
         waiting.get(message.id)?.taken?.();

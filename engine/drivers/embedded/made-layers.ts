@@ -8,6 +8,7 @@ import {layerVariant} from './layer-blobs.js';
 import {createLayerWork} from './layer-work.js';
 import type {StepLayer} from './solve/tree.js';
 import {type LayerForm, stepDiffOptions, variantOf} from './step-layers.js';
+import {whileStepsRun} from './while-steps-run.js';
 
 /** Layers of steps as outputs want them: each made once, and kept with its snapshot. */
 export interface MadeLayers {
@@ -35,12 +36,9 @@ export interface WantedLayer {
   readonly blob: BlobCompression | undefined;
 }
 
-/** In ms: a layer that nobody waits for yet is begun once the next step runs, not while this thread is busy starting it. */
-const pause = 8;
-
 export function createMadeLayers(store: Store, signal: AbortSignal): MadeLayers {
   const work = createLayerWork(store, signal);
-  const soon = new Set<NodeJS.Timeout>();
+  const soon = whileStepsRun();
   const underway = new Map<string, Promise<CommittedLayer>>();
 
   function make(layer: StepLayer, {form, blob}: WantedLayer): Promise<CommittedLayer> {
@@ -83,14 +81,10 @@ export function createMadeLayers(store: Store, signal: AbortSignal): MadeLayers 
       const done =
         blob === undefined ? diffOf(layer, form) : readSnapshotLayer(store, layer.snapshot, layerVariant(blob, form));
       if (done !== undefined) return;
-      const timer = setTimeout(() => {
-        soon.delete(timer);
-        make(layer, {form, blob}).catch(() => undefined);
-      }, pause);
-      soon.add(timer);
+      soon.begin(() => void make(layer, {form, blob}).catch(() => undefined));
     },
     close() {
-      for (const timer of soon) clearTimeout(timer);
+      soon.close();
       return work.close();
     },
   };

@@ -1,7 +1,8 @@
 import {availableParallelism} from 'node:os';
 import {setImmediate} from 'node:timers/promises';
 import {Worker} from 'node:worker_threads';
-import {BuildError} from '../../../base/errors.js';
+import {quietThread} from '../../../base/quiet-thread.js';
+import {writtenTo} from '../../../context/unreadable.js';
 import {quotePath} from './byte-path.js';
 import type {Answer} from './copy-worker.js';
 import {ioError} from './destination.js';
@@ -114,13 +115,7 @@ export function createCopyPool(signal: AbortSignal): CopyPool {
 }
 
 function startWorker(): Worker {
-  const worker = new Worker(new URL('./copy-worker.js', import.meta.url), {
-    // Else Node warns of descriptors that our own system calls have opened.
-    trackUnmanagedFds: false,
-    // It prints nothing: else Node opens this process's own streams for it.
-    stdout: true,
-    stderr: true,
-  });
+  const worker = new Worker(new URL('./copy-worker.js', import.meta.url), quietThread);
   // One that is not needed after all ends with the process.
   worker.unref();
   worker.on('error', () => {
@@ -139,11 +134,7 @@ export function copyHere(job: FileJob): boolean {
 }
 
 function failureOf(answer: Extract<Answer, {failed: FileJob}>): Error {
-  if (answer.code === 'CONTEXT_CHANGED') {
-    return new BuildError('CONTEXT_CHANGED', answer.message, {
-      remedy: 'Build again when nothing writes into the build context.',
-    });
-  }
+  if (answer.code === 'CONTEXT_CHANGED') return writtenTo(answer.message);
   const cause = Object.assign(new Error(answer.message), {code: answer.errno});
   return ioError(`cannot copy ${quotePath(answer.failed.source)}`, cause);
 }

@@ -14,6 +14,7 @@ import {syscalls, type Timestamp} from '../../../base/syscalls.js';
 import {isOwnXattr, timestampOf} from '../../../snapshot/metadata.js';
 import {BuildError, hasErrno} from '../../../base/errors.js';
 import {isInPlace, plainly} from '../../../context/open-in-place.js';
+import {writtenTo} from '../../../context/unreadable.js';
 
 /** A regular file to copy. Paths are byte strings; absolute. Plain data: it goes to worker threads. */
 export interface FileJob {
@@ -142,11 +143,7 @@ function copyLarge(from: number, target: Buffer, job: FileJob): void {
 }
 
 const changed = (job: FileJob): BuildError =>
-  new BuildError(
-    'CONTEXT_CHANGED',
-    `${JSON.stringify(bytes(job.source).toString('utf8'))} was written to while it was copied`,
-    {remedy: 'Build again when nothing writes into the build context.'},
-  );
+  writtenTo(`${JSON.stringify(bytes(job.source).toString('utf8'))} was written to while it was copied`);
 
 /** Every attribute that the target takes; one that it refuses is left out, as every builder does. */
 export function copyXattrs(source: Buffer, target: Buffer): void {

@@ -1,12 +1,12 @@
 import {type FileStats, isDirectory} from './file-stats.js';
-import {isSettled, isStillSame, nowNs} from './settled.js';
+import {isSettled, nowNs} from './settled.js';
 import type {SourceTree} from './source-tree.js';
 
 /** A tree that answers again what it answered before, and can say whether that still holds. */
 export interface SeenSource extends SourceTree {
   /** To be called by who has read a file: what its digest is. */
   digested(path: string, digest: string): void;
-  /** To be called by who compares a file itself when it is read (`isStillSame`): it is not looked at again. */
+  /** To be called by who compares a file itself when it is read: it is not looked at again. */
   compared(path: string): void;
   /** To be called by who has found a difference. */
   doubted(): void;
@@ -70,3 +70,7 @@ export function seenSource(tree: SourceTree): SeenSource {
     return digest === undefined || hash(path, now) === digest;
   }
 }
+
+/** A write, another mode or owner, and another name move the time of change. */
+const isStillSame = (before: FileStats, now: FileStats): boolean =>
+  before.ctimeNs === now.ctimeNs && before.ino === now.ino && before.size === now.size;

@@ -9,7 +9,3 @@ export const isSettled = ({mtimeNs, ctimeNs}: FileStats, now: bigint): boolean =
 
 /** In nanoseconds since 1970. */
 export const nowNs = (): bigint => BigInt(Date.now()) * 1_000_000n;
-
-/** A write, another mode or owner, and another name move the time of change. */
-export const isStillSame = (before: Pick<FileStats, 'ctimeNs' | 'ino' | 'size'>, now: FileStats): boolean =>
-  before.ctimeNs === now.ctimeNs && before.ino === now.ino && before.size === now.size;

@@ -2,6 +2,7 @@ import {createHash} from 'node:crypto';
 import {BuildError} from '../../../base/errors.js';
 import type {BuildContext} from '../../../context/context.js';
 import {isGitUrl, withoutPassword} from '../../../context/source/git-url.js';
+import {writtenTo} from '../../../context/unreadable.js';
 import {canonicalJson, type KeyPart} from '../../../plan/cache-key.js';
 import type {Mount, Operation, Source} from '../../../stages/graph.js';
 import {readContent, writeContent} from '../../../store/contents.js';
@@ -81,9 +82,12 @@ export function createContentKeys(given: ContentKeyParts): ContentKeys {
         const expected = mount === undefined && source.kind === 'main-context' ? given.asked : undefined;
         const options = {memory: memoryOf(context), fetched, asked: expected};
         const look = (from: CopySource) => sourceDigests(operation, from, options, signal);
-        const seen = seenSource(openSource({kind: 'context', context}));
+        const now: CopySource = {kind: 'context', context};
+        // Nothing is going to read it here.
+        if (mountTree === undefined) return part(await listed(await look(now)));
+        const seen = seenSource(openSource(now));
         const digest = await listed(await look({kind: 'seen', tree: seen}));
-        const again = async () => listDigest(await look({kind: 'context', context}));
+        const again = async () => listDigest(await look(now));
         readOf.set(asked, [...(readOf.get(asked) ?? []), {seen, digest, again}]);
         return part(digest);
       }
@@ -113,9 +117,7 @@ export function createContentKeys(given: ContentKeyParts): ContentKeys {
       for (const {seen, digest, again} of readOf.get(operation) ?? []) {
         const isSame = seen.isSame((path, stats) => entryDigest(seen, path, stats));
         if ((isSure && isSame) || (await again()) === digest) continue;
-        throw new BuildError('CONTEXT_CHANGED', 'a file of the build context was written to while the step read it', {
-          remedy: 'Build again when nothing writes into the build context.',
-        });
+        throw writtenTo('a file of the build context was written to while the step read it');
       }
     },
     close() {

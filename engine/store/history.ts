@@ -2,7 +2,8 @@ import {readdirSync, renameSync, statSync, unlinkSync, writeFileSync} from 'node
 import {readdir} from 'node:fs/promises';
 import {join} from 'node:path';
 import {BuildError, hasErrno, messageOf} from '../base/errors.js';
-import {makeDirectory, randomName} from './files.js';
+import {randomName} from './files.js';
+import {makeRoom} from './rooms.js';
 import {readBounded} from '../base/read-bounded.js';
 import {type BuildRecord, type NewBuildRecord, type Project, projectKey} from './build-record.js';
 import {formatRecord, isOldRecord, parseRecord} from './build-record-file.js';
@@ -47,7 +48,7 @@ export function recordBuild(
   const id = `${stampOf(now)}-${project}-${randomName()}`;
   const beside = join(directory, `.${id}.tmp`);
   try {
-    makeDirectory(directory);
+    makeRoom(root, 'history');
     // No fsync: after a power failure an empty file is passed over, and a cached build is not kept waiting.
     writeFileSync(beside, formatRecord({id, time, ...build}), {flag: 'wx'});
     renameSync(beside, join(directory, `${id}.json`));

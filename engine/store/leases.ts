@@ -2,8 +2,9 @@ import {closeSync, openSync, unlinkSync, writeSync} from 'node:fs';
 import {join} from 'node:path';
 import {BuildError} from '../base/errors.js';
 import {syscalls} from '../base/syscalls.js';
-import {isMissing, makeDirectory, namesIn, randomName, readSmall, storeFailure} from './files.js';
+import {isMissing, namesIn, randomName, readSmall, storeFailure} from './files.js';
 import {formatOwner, type Life, lifeOf, type Owner, parseOwner, thisOwner} from './owner.js';
+import {makeRoom} from './rooms.js';
 import type {Store} from './store.js';
 
 /** What a running build needs, and what prune therefore leaves. `id` of a blob is its digest, of a record its key. */
@@ -19,6 +20,7 @@ export interface Lease {
   readonly owner: Owner;
 }
 
+const leases = 'leases';
 const pruneName = 'prune';
 const mostBytes = 64 * 1024 * 1024;
 const longestWaitMs = 60_000;
@@ -38,7 +40,7 @@ export function parseLease(name: string): Lease | undefined {
 }
 
 export function leaseDirectory(root: string): string {
-  return join(root, 'leases');
+  return join(root, leases);
 }
 
 /**
@@ -65,9 +67,7 @@ export function ensureLease(store: Store): void {
 }
 
 function openLease(store: Store): number {
-  const directory = leaseDirectory(store.root);
-  const path = join(directory, store.lease.name);
-  makeDirectory(directory);
+  const path = join(makeRoom(store.root, leases), store.lease.name);
   try {
     return openSync(path, 'a', 0o600);
   } catch (error) {
@@ -181,9 +181,7 @@ function isLocked(path: string): boolean {
 
 /** Runs the part of a prune in which nothing new may be claimed. The caller holds the lock `prune`. */
 export function whilePruning<T>(root: string, action: () => T): T {
-  const directory = leaseDirectory(root);
-  makeDirectory(directory);
-  const path = join(directory, `${pruneName}.${formatOwner(thisOwner())}`);
+  const path = join(makeRoom(root, leases), `${pruneName}.${formatOwner(thisOwner())}`);
   let descriptor: number;
   try {
     descriptor = openSync(path, 'a', 0o600);

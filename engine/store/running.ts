@@ -1,8 +1,8 @@
 import {closeSync, openSync, readFileSync, statSync, unlinkSync, writeSync} from 'node:fs';
 import {join} from 'node:path';
-import {makeDirectories} from '../base/make-directories.js';
 import {namesIn, randomName, unlinkIfThere} from './files.js';
 import {formatOwner, lifeOf, parseOwner, thisOwner} from './owner.js';
+import {makeRoom} from './rooms.js';
 
 /** What a build that runs tells others, such as a page that follows it. */
 export interface RunningHeader {
@@ -55,8 +55,7 @@ export function openRunning(root: string, header: RunningHeader, now: () => numb
   const path = join(root, 'running', `${formatOwner(thisOwner())}-${randomName()}.jsonl`);
   let descriptor: number | undefined;
   try {
-    makeDirectories(join(root, 'running'), 0o700);
-    alive(join(root, 'running'));
+    alive(makeRoom(root, 'running'));
     descriptor = openSync(path, 'wx', 0o600);
     writeSync(descriptor, `${JSON.stringify({...header, at: now()})}\n`);
   } catch {

@@ -5,7 +5,7 @@ import {hasBlob} from './blobs.js';
 import {attempt, parseVersioned, randomName, readSmall, storeFailure, writeWhole} from './files.js';
 import {claim, ensureLease} from './leases.js';
 import {thisOwner} from './owner.js';
-import {spreadSubdirectories} from './spread-subdirectories.js';
+import {spreadSubdirectories} from './rooms.js';
 import {isLayer, isSnapshotId, type LayerRecord} from './step-record.js';
 import {directoryOf, type Store, temporaryPath} from './store.js';
 import {moveToTrash} from './trash.js';

@@ -1,6 +1,7 @@
 import {join} from 'node:path';
 import {makeDirectory, randomName} from './files.js';
 import {ensureLease, type Lease, parseLease} from './leases.js';
+import {makeRoom} from './rooms.js';
 
 /**
  * The embedded engine's storage in one directory, shared by any number of processes. Every function of this room that
@@ -88,7 +89,7 @@ export function newStore(root: string, lease: Lease, signal: AbortSignal, shared
 export function directoryOf(store: Store, room: Room | `records/${string}`): string {
   const path = join(store.root, room);
   if (!store.held.directories.has(path)) {
-    makeDirectory(path);
+    makeRoom(store.root, room);
     store.held.directories.add(path);
   }
   return path;

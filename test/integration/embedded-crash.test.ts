@@ -1,12 +1,13 @@
 import {execFileSync, spawn} from 'node:child_process';
 import {randomBytes} from 'node:crypto';
-import {lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync} from 'node:fs';
+import {lstatSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {setTimeout as sleep} from 'node:timers/promises';
 import type {ExecutionContext} from 'ava';
 import {namesIn, runCli, type Answer, type CliRun} from '../helpers/cli.js';
 import {asRoot} from '../helpers/root.js';
 import {temporaryDirectory} from '../helpers/temporary.js';
+import {unmount} from '../helpers/unmount.js';
 import {importBases} from './conformance/bases.js';
 
 /** Kills of one run; 200 is what a long run should do. */
@@ -300,12 +301,11 @@ asRoot('a full disk is one clear error, and the store is good afterwards', async
     const copied = await on(['-t', 'full:2', '-f', 'Copy']);
     t.not(copied.status, 0);
     t.regex(copied.stderr, /no space|disk .*full|space left/i);
-    rmSync(join(place.context, 'big'));
     writeFileSync(join(place.context, 'Small'), 'FROM conformance-base\nRUN echo x > /x\n');
     const fits = await on(['-t', 'fits:1', '-f', 'Small']);
     t.is(fits.status, 0, fits.stderr);
   } finally {
-    execFileSync('umount', [small]);
+    await unmount(small);
   }
 });
 
@@ -346,7 +346,7 @@ for (const [where, size, destination] of [
       const fits = await on(['-f', 'Small']);
       t.is(fits.status, 0, fits.stderr);
     } finally {
-      execFileSync('umount', [small]);
+      await unmount(small);
     }
   });
 }

@@ -1,5 +1,7 @@
-import {closeSync, constants, openSync} from 'node:fs';
+import {closeSync, constants, existsSync, openSync} from 'node:fs';
+import {join} from 'node:path';
 import {syscalls} from '../base/syscalls.js';
+import {makeDirectory} from './files.js';
 
 const wasSpread = new Set<string>();
 
@@ -20,4 +22,18 @@ export function spreadSubdirectories(directory: string): void {
   } finally {
     if (descriptor !== undefined) closeSync(descriptor);
   }
+}
+
+/**
+ * Makes a directory at the top of the store, where it is not there yet, in a part of the disk of its own: each step makes files in
+ * several, and what is deleted beside the store slows that down otherwise. Throws NO_SPACE, IO.
+ */
+export function makeRoom(root: string, name: string): string {
+  const path = join(root, name);
+  if (!existsSync(path)) {
+    if (!existsSync(root)) makeDirectory(root);
+    spreadSubdirectories(root);
+  }
+  makeDirectory(path);
+  return path;
 }

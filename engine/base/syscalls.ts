@@ -1,6 +1,6 @@
 import {constants} from 'node:os';
-import {BuildError, type ErrorCode, messageOf} from './errors.js';
-import {loadKoffi} from './koffi.js';
+import {BuildError, type ErrorCode} from './errors.js';
+import {cLibrary} from './libc.js';
 
 /** A path: text, or the file system's own bytes. */
 export type Path = string | Buffer;
@@ -99,13 +99,6 @@ export function errnoOf(error: unknown): string | undefined {
   return code !== undefined && /^E[A-Z0-9]+$/.test(code) ? code : undefined;
 }
 
-type Native = (...args: (number | Uint8Array | null | string | bigint | object)[]) => number;
-interface Koffi {
-  load(library: string): {func(prototype: string): Native};
-  struct(name: string, fields: Readonly<Record<string, string>>): unknown;
-  errno(): number;
-}
-
 let loaded: Syscalls | undefined;
 
 /** Loads the native module at the first call (2 ms): nothing that a fully cached build does may call this. */
@@ -139,40 +132,16 @@ const numbers = {
   moveMount: 429,
 };
 
-function loadLibrary(koffi: Koffi): {func(prototype: string): Native} {
-  for (const name of ['libc.so.6', 'libc.so']) {
-    try {
-      return koffi.load(name);
-    } catch {
-      // musl has the second name only
-    }
-  }
-  throw new BuildError('KERNEL_REFUSED', 'the C library cannot be loaded: neither libc.so.6 nor libc.so is there');
-}
-
 function load(): Syscalls {
-  let koffi: Koffi;
-  try {
-    koffi = loadKoffi() as Koffi;
-  } catch (error) {
-    throw new BuildError('TOOL_MISSING', `the native module koffi cannot be loaded: ${messageOf(error)}`, {
-      cause: error,
-      remedy: 'Install the packages again with `npm ci`.',
-    });
-  }
-  const libc = loadLibrary(koffi);
-  koffi.struct('BpfLoad', {
+  const libc = cLibrary();
+  libc.struct('BpfLoad', {
     type: 'uint32_t',
     count: 'uint32_t',
     code: 'const uint8_t *',
     license: 'str',
     log: 'uint64_t[12]',
   });
-  // Binding takes longer than calling: what is not called is not bound.
-  const bind = (prototype: string): Native => {
-    let bound: Native | undefined;
-    return (...args) => (bound ??= libc.func(prototype))(...args);
-  };
+  const bind = (prototype: string) => libc.bind(prototype);
   const c = {
     mount: bind('int mount(str source, str target, str type, ulong flags, str data)'),
     umount2: bind('int umount2(str target, int flags)'),
@@ -198,7 +167,7 @@ function load(): Syscalls {
     close: bind('int close(int fd)'),
   };
   const check = (result: number, what: () => string): number => {
-    if (result < 0) throw errnoError(what(), koffi.errno());
+    if (result < 0) throw errnoError(what(), libc.errno());
     return result;
   };
   const list = Buffer.alloc(65_536);
@@ -237,9 +206,9 @@ function load(): Syscalls {
     unmount: (target, flags) => void check(c.umount2(target, flags), () => `cannot unmount ${target}`),
     lock(descriptor, kind, wait) {
       while (c.flock(descriptor, (kind === 'shared' ? 1 : 2) | (wait ? 0 : 4)) < 0) {
-        const name = names.get(koffi.errno());
+        const name = names.get(libc.errno());
         if (name === 'EAGAIN' || name === 'EWOULDBLOCK') return false;
-        if (name !== 'EINTR') throw errnoError('cannot lock', koffi.errno());
+        if (name !== 'EINTR') throw errnoError('cannot lock', libc.errno());
       }
       return true;
     },
@@ -253,18 +222,18 @@ function load(): Syscalls {
       const size = c.llistxattr(linkPath(path), list, list.length);
       if (size === 0) return [];
       if (size < 0) {
-        const name = names.get(koffi.errno());
+        const name = names.get(libc.errno());
         if (name === 'ENOTSUP' || name === 'EOPNOTSUPP') return [];
-        throw errnoError(`cannot list the extended attributes of ${show(path)}`, koffi.errno());
+        throw errnoError(`cannot list the extended attributes of ${show(path)}`, libc.errno());
       }
       return list.toString('latin1', 0, size - 1).split('\0');
     },
     getXattr(path, name) {
       const size = c.lgetxattr(linkPath(path), name, value, value.length);
       if (size >= 0) return Buffer.from(value.subarray(0, size));
-      const errno = names.get(koffi.errno());
+      const errno = names.get(libc.errno());
       if (errno === 'ENODATA' || errno === 'ENOTSUP' || errno === 'EOPNOTSUPP') return undefined;
-      throw errnoError(`cannot read the extended attribute ${name} of ${show(path)}`, koffi.errno());
+      throw errnoError(`cannot read the extended attribute ${name} of ${show(path)}`, libc.errno());
     },
     setXattr: (path, name, data) =>
       void check(

@@ -1,5 +1,6 @@
 import {lstatSync, readdirSync, type Stats, statSync} from 'node:fs';
 import {hasErrno} from '../base/errors.js';
+import {nativeLstat} from '../base/lstat.js';
 import {DiskEntry} from './disk-entry.js';
 import type {IgnoreRules} from './ignore/ignore.js';
 import {planWalk} from './plan-walk.js';
@@ -51,7 +52,7 @@ export function fingerprint({root, entries, files, listed}: Looked, until?: numb
   let newest = 0;
   let at = 0;
   /** False where it is too new. */
-  const add = (stats: Stats | undefined): boolean => {
+  const add = (stats: Seen | undefined): boolean => {
     const start = at;
     at += wordsEach;
     if (stats === undefined) return true;
@@ -69,12 +70,17 @@ export function fingerprint({root, entries, files, listed}: Looked, until?: numb
   const options = {throwIfNoEntry: false} as const;
   if (!add(statSync(systemPath(`${root}/`), options))) return undefined;
   for (const file of files) if (!add(orAbsent(() => statSync(file, options)))) return undefined;
+  const native = nativeLstat(entries.length);
+  const look = (path: string | Buffer): Seen | undefined => (native?.look(path) === true ? native : undefined);
+  const lookAt = native === undefined ? (path: string | Buffer) => lstatSync(path, options) : look;
   for (const entry of entries) {
-    if (!add(orAbsent(() => lstatSync(systemPath(`${root}/${entry}`), options)))) return undefined;
+    if (!add(orAbsent(() => lookAt(systemPath(`${root}/${entry}`))))) return undefined;
   }
   const names = listed.map((directory) => JSON.stringify(namesBelow(directory)));
   return {said: [Buffer.from(words.buffer).toString('base64'), ...names].join('\n'), newest};
 }
+
+type Seen = Pick<Stats, 'dev' | 'ino' | 'size' | 'mode' | 'mtimeMs' | 'ctimeMs'>;
 
 /** A file in the place of a directory above it is as good as none. */
 function orAbsent<T>(look: () => T): T | undefined {

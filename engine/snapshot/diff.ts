@@ -1,7 +1,9 @@
-import {type BigIntStats, lstatSync, readdirSync, readlinkSync} from 'node:fs';
+import {constants, lstatSync, readdirSync, readlinkSync} from 'node:fs';
 import {BuildError, quote} from '../base/errors.js';
+import {type Lstat, lstatOf} from '../base/lstat.js';
 import type {Timestamp} from '../base/syscalls.js';
-import {isOpaque, LayerView, lstatOf, type OverlayPrefix} from './layer-view.js';
+import {systemPath} from '../context/raw-path.js';
+import {isOpaque, LayerView, lstatOf as statsOf, type OverlayPrefix} from './layer-view.js';
 import {layerError, readXattrs, timestampOf} from './metadata.js';
 import {byteString, bytesOf, display, noXattrs, type TarEntry, type TarType} from './tar-entry.js';
 import {type LayerPiece, TarChunks} from './tar-chunks.js';
@@ -51,11 +53,10 @@ interface Found {
 
 function* entriesOf(options: DiffOptions): Generator<Found, void, undefined> {
   const root = byteString(options.directory);
-  const stats = lstatSync(bytesOf(root), {bigint: true});
+  const stats = lookAt(root);
   const {root: below} = options;
   const same =
-    below === undefined ||
-    (below.mode === Number(stats.mode & 0o7777n) && below.uid === Number(stats.uid) && below.gid === Number(stats.gid));
+    below === undefined || (below.mode === (stats.mode & 0o7777) && below.uid === stats.uid && below.gid === stats.gid);
   if (!same) yield {entry: entryOf('./', 'directory', root, stats, options), real: root};
   const lowers = options.lowers ?? [];
   const view = lowers.length === 0 ? undefined : new LayerView(lowers, options.prefix, true);
@@ -84,7 +85,7 @@ function mergedOf(reals: readonly string[], prefix: OverlayPrefix): readonly str
   const merged = reals.slice(0, 1);
   for (const real of reals.slice(1)) {
     const above = merged.at(-1) ?? '';
-    if (isOpaque(above, prefix) || lstatOf(real)?.isDirectory() !== true) break;
+    if (isOpaque(above, prefix) || statsOf(real)?.isDirectory() !== true) break;
     merged.push(real);
   }
   return merged;
@@ -100,8 +101,10 @@ function* walk(
   for (const [name, reals] of namesIn(directories)) {
     const [real = ''] = reals;
     const inner = path === '' ? name : `${path}/${name}`;
-    const stats = lstatSync(bytesOf(real), {bigint: true});
-    if (stats.isCharacterDevice() && stats.rdev === 0n) {
+    // Until the next one is looked at: what is needed of it is taken before anything is yielded.
+    const stats = lookAt(real);
+    const type = typeOf(stats);
+    if (type === 'character-device' && stats.represented === 0n) {
       // Where the layer continues others, what is deleted may be theirs, and not be in any layer below.
       if (directories.length > 1 && view?.lookup(inner) === undefined) continue;
       yield {entry: marker(path === '' ? `.wh.${name}` : `${path}/.wh.${name}`), real};
@@ -113,7 +116,6 @@ function* walk(
         `${quote(display(`/${inner}`))} cannot be put into a layer: names that begin with .wh. are whiteouts`,
       );
     }
-    const type = typeOf(stats);
     if (type === undefined) continue;
     if (type === 'directory') {
       const merged = mergedOf(reals, options.prefix ?? 'trusted.overlay.');
@@ -124,12 +126,12 @@ function* walk(
       yield* walk(merged, inner, options, view, links);
       continue;
     }
-    const first = stats.nlink > 1n ? links.get(stats.ino) : undefined;
+    const first = stats.links > 1 ? links.get(stats.inode) : undefined;
     if (first !== undefined) {
       yield {entry: {...entryOf(inner, 'hardlink', real, stats, options), link: first}, real};
       continue;
     }
-    if (stats.nlink > 1n) links.set(stats.ino, inner);
+    if (stats.links > 1) links.set(stats.inode, inner);
     yield {entry: entryOf(inner, type, real, stats, options), real};
   }
 }
@@ -146,29 +148,43 @@ function marker(name: string): TarEntry {
   return {name, type: 'file', mode: 0, uid: 0, gid: 0, size: 0, mtime, link: '', major: 0, minor: 0, xattrs: noXattrs};
 }
 
-/** Undefined for a socket. */
-function typeOf(stats: BigIntStats): TarType | undefined {
-  if (stats.isFile()) return 'file';
-  if (stats.isDirectory()) return 'directory';
-  if (stats.isSymbolicLink()) return 'symlink';
-  if (stats.isFIFO()) return 'fifo';
-  if (stats.isCharacterDevice()) return 'character-device';
-  return stats.isBlockDevice() ? 'block-device' : undefined;
+function lookAt(real: string): Lstat {
+  // All of a layer, however many they are: the native module is there where layers are made.
+  const stats = lstatOf(Infinity);
+  const path = systemPath(real);
+  // As Node says it where it is gone.
+  if (!stats.look(path)) lstatSync(path);
+  return stats;
 }
 
-function entryOf(name: string, type: TarType, real: string, stats: BigIntStats, options: DiffOptions): TarEntry {
+/** Undefined for a socket. */
+function typeOf({mode}: Lstat): TarType | undefined {
+  return types.get(mode & constants.S_IFMT);
+}
+
+const types = new Map<number, TarType>([
+  [constants.S_IFREG, 'file'],
+  [constants.S_IFDIR, 'directory'],
+  [constants.S_IFLNK, 'symlink'],
+  [constants.S_IFIFO, 'fifo'],
+  [constants.S_IFCHR, 'character-device'],
+  [constants.S_IFBLK, 'block-device'],
+]);
+
+function entryOf(name: string, type: TarType, real: string, stats: Lstat, options: DiffOptions): TarEntry {
+  const {mode, uid, gid, size, represented, modified} = stats;
   const isDevice = type === 'character-device' || type === 'block-device';
   return {
     name,
     type,
-    mode: Number(stats.mode & 0o7777n),
-    uid: Number(stats.uid),
-    gid: Number(stats.gid),
-    size: type === 'file' ? Number(stats.size) : 0,
-    mtime: timeOf(stats.mtimeNs, options),
+    mode: mode & 0o7777,
+    uid,
+    gid,
+    size: type === 'file' ? size : 0,
+    mtime: timeOf(modified, options),
     link: type === 'symlink' ? readlinkSync(bytesOf(real), {encoding: 'latin1'}) : '',
-    major: isDevice ? Number((stats.rdev >> 8n) & 0xfffn) + Number((stats.rdev >> 32n) & 0xfffff000n) : 0,
-    minor: isDevice ? Number(stats.rdev & 0xffn) + Number((stats.rdev >> 12n) & 0xffffff00n) : 0,
+    major: isDevice ? Number((represented >> 8n) & 0xfffn) + Number((represented >> 32n) & 0xfffff000n) : 0,
+    minor: isDevice ? Number(represented & 0xffn) + Number((represented >> 12n) & 0xffffff00n) : 0,
     xattrs: readXattrs(real, options.xattrs ?? 'all'),
   };
 }

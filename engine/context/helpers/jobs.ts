@@ -1,4 +1,5 @@
-import {closeSync, fstatSync, lstatSync, readlinkSync, readSync} from 'node:fs';
+import {closeSync, fstatSync, readlinkSync, readSync} from 'node:fs';
+import {lstatOf} from '../../base/lstat.js';
 import {openInPlace} from '../open-in-place.js';
 import {systemPath} from '../raw-path.js';
 
@@ -39,7 +40,7 @@ export interface Failure {
   readonly message: string;
 }
 
-const format = {mask: 0o170000n, link: 0o120000n, character: 0o020000n, block: 0o060000n};
+const format = {mask: 0o170000, link: 0o120000, character: 0o020000, block: 0o060000};
 
 export function statPaths(job: StatJob): StatReply {
   const paths = job.paths.split('\0');
@@ -47,29 +48,30 @@ export function statPaths(job: StatJob): StatReply {
   const identities = new BigInt64Array(paths.length * identityEach);
   const links: (readonly [number, string])[] = [];
   const devices: (readonly [number, bigint])[] = [];
+  const stats = lstatOf(paths.length);
   const failure = each(paths, (raw, index) => {
     const path = systemPath(`${job.root}/${raw}`);
-    const stats = ifThere(() => lstatSync(path, {bigint: true, throwIfNoEntry: false}), 'ENOTDIR');
-    if (stats === undefined) return;
-    const kind = stats.mode & format.mask;
+    if (ifThere(() => stats.look(path), 'ENOTDIR') !== true) return;
+    const {mode, size, modified} = stats;
+    const kind = mode & format.mask;
     if (kind === format.link) {
       const target = ifThere(() => readlinkSync(path, {encoding: 'latin1'}), 'ENOENT', 'ENOTDIR', 'EINVAL');
       if (target === undefined) return;
       links.push([index, target]);
     } else if (kind === format.character || kind === format.block) {
-      devices.push([index, stats.rdev]);
+      devices.push([index, stats.represented]);
     }
     const at = index * numbersEach;
-    numbers[at] = Number(stats.mode);
-    numbers[at + 1] = Number(stats.nlink);
-    numbers[at + 2] = Number(stats.size);
-    numbers[at + 3] = wholeSeconds(stats.mtimeNs);
+    numbers[at] = mode;
+    numbers[at + 1] = stats.links;
+    numbers[at + 2] = size;
+    numbers[at + 3] = wholeSeconds(modified);
     const identity = index * identityEach;
-    identities[identity] = stats.dev;
-    identities[identity + 1] = stats.ino;
-    identities[identity + 2] = stats.size;
-    identities[identity + 3] = stats.mtimeNs;
-    identities[identity + 4] = stats.ctimeNs;
+    identities[identity] = stats.device;
+    identities[identity + 1] = stats.inode;
+    identities[identity + 2] = BigInt(size);
+    identities[identity + 3] = modified;
+    identities[identity + 4] = stats.changed;
   });
   return {numbers, identities, links, devices, failure};
 }

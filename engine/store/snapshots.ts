@@ -7,16 +7,8 @@ import {claim, ensureLease} from './leases.js';
 import {thisOwner} from './owner.js';
 import {spreadSubdirectories} from './rooms.js';
 import {isLayer, isSnapshotId, type LayerRecord} from './step-record.js';
-import {directoryOf, type Store, temporaryPath} from './store.js';
+import {directoryOf, type NewSnapshot, type Store, temporaryPath} from './store.js';
 import {moveToTrash} from './trash.js';
-
-export interface NewSnapshot {
-  readonly id: string;
-  /** The directory that an overlay takes as its upper one, or that files are written to. */
-  readonly fs: string;
-  /** The overlay's work directory. */
-  readonly work: string;
-}
 
 export interface SnapshotInfo {
   /** Snapshots that this one lies on, bottom first; each brings its own. Kept as long as this one. */
@@ -48,6 +40,24 @@ export function snapshotFs(store: Store, id: string): string {
 
 /** An empty snapshot, claimed, that is garbage unless `completeSnapshot` follows. Throws NO_SPACE, IO. */
 export function newSnapshot(store: Store): NewSnapshot {
+  const {spare} = store.held;
+  store.held.spare = undefined;
+  return spare ?? makeNew(store);
+}
+
+/** Makes what the next `newSnapshot` takes, while there is time. Throws as that does. */
+export function prepareSnapshot(store: Store): void {
+  store.held.spare ??= makeNew(store);
+}
+
+/** Removes what was made ahead and not taken. Idempotent. */
+export function discardPrepared(store: Store): void {
+  const {spare} = store.held;
+  store.held.spare = undefined;
+  if (spare !== undefined) discardSnapshot(store, spare.id);
+}
+
+function makeNew(store: Store): NewSnapshot {
   ensureLease(store);
   const parent = directoryOf(store, 'snapshots');
   spreadSubdirectories(parent);

@@ -17,6 +17,14 @@ export interface Store {
   readonly held: Held;
 }
 
+export interface NewSnapshot {
+  readonly id: string;
+  /** The directory that an overlay takes as its upper one, or that files are written to. */
+  readonly fs: string;
+  /** The overlay's work directory. */
+  readonly work: string;
+}
+
 export interface Held {
   /** The lease's file; undefined until something is claimed. */
   descriptor: number | undefined;
@@ -27,6 +35,8 @@ export interface Held {
   readonly shared: boolean;
   readonly claimed: Set<string>;
   readonly directories: Set<string>;
+  /** An empty snapshot that was made ahead. */
+  spare: NewSnapshot | undefined;
   /** Snapshots that were found after they had been claimed, themselves or through another, with their parents. */
   readonly snapshots: Map<string, readonly string[]>;
 }
@@ -80,6 +90,7 @@ export function newStore(root: string, lease: Lease, signal: AbortSignal, shared
       shared,
       claimed: new Set(),
       directories: new Set(),
+      spare: undefined,
       snapshots: new Map(),
     },
   };

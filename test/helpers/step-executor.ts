@@ -29,6 +29,8 @@ export interface RunOptions {
   readonly workdir?: string;
   readonly operation?: Partial<Step['operation']>;
   readonly options?: Partial<StepOptions>;
+  /** Another step is to come. */
+  readonly more?: boolean;
   readonly overlay?: boolean;
   readonly abortAfter?: number;
   readonly times?: number;
@@ -147,6 +149,7 @@ export async function startExecutor(
         overlay,
         mounts: given.mounts ?? [],
         options: {network: 'default', extraHosts: [], shmSize: undefined, ulimits: [], ...given.options},
+        more: given.more === true,
         abortAfter: given.abortAfter,
         times: given.times ?? 1,
       });

@@ -18,7 +18,9 @@ export type WorkerRequest =
       /** Directory for an overlay over `root`, on which the step then runs. */
       readonly overlay: string | undefined;
       readonly mounts: readonly StepMount[];
-      readonly options: StepOptions;
+      readonly options: Omit<StepOptions, 'beside'>;
+      /** Another step is to come. */
+      readonly more: boolean;
       /** Abort after so many ms. */
       readonly abortAfter: number | undefined;
       readonly times: number;
@@ -66,7 +68,9 @@ async function answer(request: WorkerRequest): Promise<void> {
 
 async function run(request: Extract<WorkerRequest, {kind: 'run'}>, printed: Printed, took: number[]): Promise<void> {
   if (runtime === undefined) throw new Error('not opened');
-  const {step, mounts, options, abortAfter, overlay} = request;
+  const {step, mounts, more, abortAfter, overlay} = request;
+  const {launcher} = runtime;
+  const options = {...request.options, ...(more && {beside: () => launcher.prepare()})};
   const controller = new AbortController();
   if (abortAfter !== undefined)
     void sleep(abortAfter).then(() => {

@@ -13,7 +13,7 @@ import {
   withExecutor,
 } from '../helpers/step-executor.js';
 
-const more: RunOptions = {options: {more: true}};
+const more: RunOptions = {more: true};
 
 /** Processes of the runtime for one container, or for any, when there are as many as expected or ten seconds have gone by. */
 async function runtimes(

@@ -25,6 +25,8 @@ async function printed(t: ExecutionContext, e: TestExecutor, command: string, op
 async function basics(t: ExecutionContext, e: TestExecutor): Promise<void> {
   const {stdout, stderr} = await e.run('echo out; echo err >&2');
   t.deepEqual([stdout, stderr], ['out\n', 'err\n']);
+  const named = await e.run('echo out > /dev/stdout; echo err > /dev/stderr');
+  t.deepEqual([named.stdout, named.stderr], ['out\n', 'err\n']);
   t.is(await printed(t, e, 'hostname; pwd; cat', {workdir: '/made/here'}), 'buildkitsandbox\n/made/here\n');
   const status = await printed(t, e, 'cat /proc/self/status');
   t.regex(status, /^CapBnd:\s+00000000a80425fb$/m);

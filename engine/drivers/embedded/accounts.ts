@@ -11,8 +11,12 @@ const mostBytes = 4 * 1024 * 1024;
  * STEP_FAILED for one of more than 4 MiB.
  */
 export function accountLines(root: string | Buffer, file: 'passwd' | 'group'): Iterable<readonly string[]> {
-  return linesOf(readBounded(root, `/etc/${file}`));
+  return linesOf(accountText(root, file));
 }
+
+/** The same as one text, '' where there is no such file. */
+export const accountText = (root: string | Buffer, file: 'passwd' | 'group'): string =>
+  readBounded(root, `/etc/${file}`);
 
 /** Lines one at a time, for a file of nothing but line ends must not become millions of lists. */
 export function* linesOf(text: string): Generator<readonly string[], void, undefined> {

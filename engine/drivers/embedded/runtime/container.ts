@@ -17,8 +17,8 @@ export interface ContainerRun {
   readonly logLimit: number;
   /** Reads and writes what this process does, instead of the log. */
   readonly interactive: boolean;
-  /** Another container is to come after this one. */
-  readonly more: boolean;
+  /** Called when it has begun. */
+  readonly beside: (() => void) | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -39,7 +39,7 @@ const patience = 500;
 export async function runContainer(run: ContainerRun): Promise<ContainerEnd> {
   const {launcher, config, interactive} = run;
   const first = launcher.launch(config, {interactive, early: true});
-  if (run.more) setImmediate(() => launcher.prepare());
+  if (run.beside !== undefined) setImmediate(run.beside);
   const end = await endOf(first, run);
   // It may have been killed while it waited, or take no such configuration: the container has not begun, and begins now or says why not.
   if (!first.early || end.began || run.signal.aborted) return end;
@@ -51,21 +51,18 @@ async function endOf(launch: Launch, run: ContainerRun): Promise<ContainerEnd & 
   const {child, pidFile} = launch;
   const output = limitedLog(run.log, run.logLimit);
   for (const stream of ['stdout', 'stderr'] as const) {
-    forward(child[stream] ?? undefined, (text) => {
+    forward(child[stream], (text) => {
       output(stream, text);
     });
   }
   let over = false;
-  const ended = new Promise<number>((resolve, reject) => {
-    child.on('error', reject);
-    child.on('exit', (_, name) => {
-      // A runtime that was killed leaves its container to run on, and that holds our end of the pipes open.
-      if (name !== null) killContainer(pidFile);
-    });
-    child.on('close', (code, name) => {
-      over = true;
-      resolve(exitStatus(code, name));
-    });
+  // A runtime that was killed leaves its container to run on, and that holds our end of the pipes open.
+  void child.exited.then(({signal: name}) => {
+    if (name !== null) killContainer(pidFile);
+  }, ignore);
+  const ended = child.closed.then(({code, signal: name}) => {
+    over = true;
+    return exitStatus(code, name);
   });
   const stop = async () => {
     const start = Date.now();
@@ -87,6 +84,8 @@ async function endOf(launch: Launch, run: ContainerRun): Promise<ContainerEnd & 
     run.launcher.remove(launch);
   }
 }
+
+const ignore = (): void => undefined;
 
 /** False where the container has no process yet. */
 function killContainer(pidFile: string): boolean {

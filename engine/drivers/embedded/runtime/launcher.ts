@@ -1,14 +1,20 @@
 import {type ChildProcess, spawn} from 'node:child_process';
+import {once} from 'node:events';
 import {closeSync, constants, openSync, renameSync, rmSync, writeFileSync, writeSync} from 'node:fs';
 import {join} from 'node:path';
 import {makeDirectories} from '../../../base/make-directories.js';
+import {type ProcessEnd, type SpawnedProcess, spawnProcess} from '../../../base/spawn-process.js';
 import {syscalls} from '../../../base/syscalls.js';
 import {directories, type OciRuntime} from './detect.js';
+
+/** `stdout`, `stderr`: where they are not this process's own. */
+export type RuntimeProcess = Pick<SpawnedProcess, 'exited' | 'closed' | 'hasExited' | 'kill'> &
+  Partial<Pick<SpawnedProcess, 'stdout' | 'stderr'>>;
 
 /** The runtime's process of one container. */
 export interface Launch {
   readonly id: string;
-  readonly child: ChildProcess;
+  readonly child: RuntimeProcess;
   /** The runtime writes the number of the container's process 1 here. */
   readonly pidFile: string;
   /** The runtime's own messages, a JSON object a line. */
@@ -73,12 +79,10 @@ export function createLauncher({program, rootless, memoryDirectory, stateDirecto
     // For crun what is before a colon says what kind of log it is; the path of a store may have one.
     const common = ['--root', stateDirectory, '--log', isCrun ? `file:${logFile}` : logFile, '--log-format', 'json'];
     const own = isCrun ? ['--cgroup-manager=disabled'] : rootless ? ['--rootless=true'] : [];
-    const child = spawn(program.path, [...own, ...common, 'run', '--bundle', bundle, '--pid-file', pidFile, id], {
-      stdio: interactive ? 'inherit' : ['ignore', 'pipe', 'pipe'],
-      // Beside the caller's group: a Ctrl-C of the terminal is the caller's to handle. Who reads the terminal is in it.
-      detached: !interactive,
-      env: environment,
-    });
+    const words = [...own, ...common, 'run', '--bundle', bundle, '--pid-file', pidFile, id];
+    const child = interactive
+      ? attached(spawn(program.path, words, {stdio: 'inherit', env: environment}))
+      : spawnProcess(program.path, words, environment);
     return {id, child, pidFile, logFile, early};
   }
 
@@ -91,7 +95,7 @@ export function createLauncher({program, rootless, memoryDirectory, stateDirecto
   /** Undefined where the one that waited cannot take it. */
   function handOver({launch, bundle, pipe}: Waiting, config: string): Launch | undefined {
     try {
-      if (!isAlive(launch.child)) return undefined;
+      if (launch.child.hasExited) return undefined;
       const beside = join(bundle, 'next.json');
       writeFileSync(beside, config, {mode: 0o600});
       // What has not opened the pipe yet finds the file, as does what reads the configuration a second time.
@@ -103,7 +107,7 @@ export function createLauncher({program, rootless, memoryDirectory, stateDirecto
     } finally {
       closeSync(pipe);
     }
-    launch.child.kill('SIGKILL');
+    end(launch);
     return undefined;
   }
 
@@ -125,19 +129,41 @@ export function createLauncher({program, rootless, memoryDirectory, stateDirecto
       const path = join(bundle, 'config.json');
       syscalls().makeNode(path, constants.S_IFIFO | 0o600, 0, 0);
       const pipe = openSync(path, constants.O_RDWR | constants.O_NONBLOCK);
-      const launch = start(id, bundle, false, true);
-      // Told when it is handed over, or never: then another is started in its place.
-      launch.child.on('error', () => undefined);
-      waiting = {launch, bundle, pipe};
+      try {
+        waiting = {launch: start(id, bundle, false, true), bundle, pipe};
+      } catch {
+        // Told by the next step, which starts its own.
+        closeSync(pipe);
+      }
     },
     close() {
       if (waiting === undefined) return;
-      waiting.launch.child.kill('SIGKILL');
+      end(waiting.launch);
       closeSync(waiting.pipe);
       waiting = undefined;
     },
   };
 }
 
-const isAlive = ({pid, exitCode, signalCode}: ChildProcess): boolean =>
-  pid !== undefined && exitCode === null && signalCode === null;
+/** Of one that runs no container. */
+function end({child}: Launch): void {
+  child.kill('SIGKILL');
+  // Closed when they are read to their end.
+  for (const output of [child.stdout, child.stderr]) output?.resume();
+}
+
+/** Beside the caller's group no more than the caller: who reads the terminal is in it. */
+function attached(child: ChildProcess): RuntimeProcess {
+  const ended = async (event: 'exit' | 'close'): Promise<ProcessEnd> => {
+    const [code, signal] = (await once(child, event)) as [number | null, NodeJS.Signals | null];
+    return {code, signal};
+  };
+  return {
+    exited: ended('exit'),
+    closed: ended('close'),
+    get hasExited() {
+      return child.exitCode !== null || child.signalCode !== null;
+    },
+    kill: (signal) => void child.kill(signal),
+  };
+}

@@ -45,8 +45,8 @@ export interface StepOptions {
   readonly logLimit?: number;
   /** A person works in it: with the caller's input and output, any exit status is an end. Default: a step of a build. */
   readonly interactive?: {readonly terminal: boolean};
-  /** Another step is likely to run after this one. */
-  readonly more?: boolean;
+  /** Called when the step has begun: there is time for something else. Must not throw. */
+  readonly beside?: () => void;
 }
 
 const defaultPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
@@ -163,7 +163,7 @@ async function runIn(
         log,
         logLimit: options.logLimit ?? defaultLogLimit,
         interactive: options.interactive !== undefined,
-        more: options.more === true,
+        beside: options.beside,
         signal,
       });
     } finally {

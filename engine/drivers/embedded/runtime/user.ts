@@ -1,6 +1,6 @@
 import {BuildError, quote} from '../../../base/errors.js';
 import {didYouMean} from '../../../base/nearest.js';
-import {accountLines, decimal} from '../accounts.js';
+import {accountText, decimal, linesOf} from '../accounts.js';
 
 /** Who a process of the container is. */
 export interface StepUser {
@@ -28,8 +28,28 @@ const mostId = 2 ** 31 - 1;
 
 /** Reads `/etc/passwd` and `/etc/group` of the tree at `root`, symlinks resolved inside it. Throws STEP_FAILED. */
 export function resolveUserIn(root: string, user: string): StepUser {
-  const passwd = () => passwdOf(accountLines(root, 'passwd'));
-  return resolveUser(user, passwd, () => groupsOf(accountLines(root, 'group')));
+  return resolveUser(
+    user,
+    () => passwdIn(accountText(root, 'passwd')),
+    () => groupsIn(accountText(root, 'group')),
+  );
+}
+
+/** Most steps of a build find the files that the one before had. */
+const passwdIn = remembering((text) => passwdOf(linesOf(text)));
+const groupsIn = remembering((text) => groupsOf(linesOf(text)));
+
+const mostRemembered = 64 * 1024;
+
+/** `action`, done again only for another argument than the last one, or a large one: what it gives of that is not kept. */
+function remembering<T>(action: (text: string) => T): (text: string) => T {
+  let last: {readonly text: string; readonly found: T} | undefined;
+  return (text) => {
+    if (last?.text === text) return last.found;
+    const found = action(text);
+    if (text.length <= mostRemembered) last = {text, found};
+    return found;
+  };
 }
 
 /**

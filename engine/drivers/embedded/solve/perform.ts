@@ -3,6 +3,7 @@ import {makeDirectories} from '../../../base/make-directories.js';
 import type {Plan} from '../../../plan/plan.js';
 import type {Operation, Source} from '../../../stages/graph.js';
 import {unmountOverlay} from '../../../snapshot/overlay.js';
+import {discardPrepared, prepareSnapshot} from '../../../store/snapshots.js';
 import {type Store, temporaryPath} from '../../../store/store.js';
 import {moveToTrash} from '../../../store/trash.js';
 import type {BuildRequest} from '../../driver.js';
@@ -48,6 +49,7 @@ const runtimes = new WeakMap<Store, OpenedRuntime>();
 
 /** Removes what the steps of this process shared. Idempotent. */
 export function closeRuntime(store: Store): void {
+  discardPrepared(store);
   const opened = runtimes.get(store);
   if (opened === undefined) return;
   runtimes.delete(store);
@@ -83,6 +85,16 @@ export function openSteps(tools: PerformTools): void {
     ({launcher}) => launcher.prepare(),
     () => undefined,
   );
+}
+
+/** What the next step needs, while this one runs. What cannot be made is told by that one. */
+function prepareNext({store}: PerformTools): void {
+  runtimes.get(store)?.runtime?.launcher.prepare();
+  try {
+    prepareSnapshot(store);
+  } catch {
+    return;
+  }
 }
 
 /** Does what a step says in a tree. Rejects with the step's BuildError. */
@@ -148,7 +160,7 @@ export async function performRun(
       extraHosts: request.extraHosts,
       shmSize: request.shmSize,
       ulimits: request.ulimits,
-      more,
+      ...(more && {beside: () => prepareNext(tools)}),
       hostname: hostnameOf(request),
       ...(request.stepTimeout !== undefined && interactive === undefined && {timeout: request.stepTimeout}),
       ...(interactive !== undefined && {interactive}),

@@ -16,6 +16,7 @@ import {generation, keyOfRun, type Lookup} from './lookup.js';
 import {makeSnapshot} from './make-snapshot.js';
 import {openSteps, perform, type PerformTools, stubsOf} from './perform.js';
 import {identityOf, recordedParts} from './recorded.js';
+import {createRecordings, whenIdle} from './recordings.js';
 import type {DeferredResult, Result, SolvedStep, SolverWork, StepJob} from './solver.js';
 import {isDeferred} from './tree.js';
 
@@ -23,6 +24,12 @@ export interface RunnerParts extends PerformTools {
   readonly lookup: Lookup;
   /** Caches of `--cache-from`; undefined where there are none. */
   readonly imports: CacheImports | undefined;
+}
+
+interface Made {
+  readonly result: Result;
+  /** Stores it. Throws NO_SPACE, IO. */
+  readonly record: () => void;
 }
 
 const isRun = ({operation}: SolvedStep): boolean => operation.kind === 'run';
@@ -33,11 +40,13 @@ export function createRunner(parts: RunnerParts): SolverWork {
   const limiter = createLimiter(request.jobs ?? Math.max(2, availableParallelism()));
   const {events, rootless} = place;
   const running = new Map<string, Promise<Result | DeferredResult>>();
+  const recordings = createRecordings();
   /** RUNs that are neither cached nor begun. */
   let runsToCome = parts.plan.graph.stages.flatMap(({steps}) => steps).filter(isRun).length;
 
   return {
     ...lookup,
+    settled: () => recordings.done(),
     result(job, signal) {
       // Two stages that need the same step share it.
       const found = running.get(job.key) ?? resultOf(job, signal);
@@ -64,12 +73,31 @@ export function createRunner(parts: RunnerParts): SolverWork {
     return (
       cached() ??
       (fresh ? undefined : await findDeferred({...parts, runNow}, job, signal)) ??
-      withLock(store, `step-${job.key}`, signal, async () => cached() ?? (await runNow(job, signal)))
+      // What comes after the step begins when it is made; whoever else needs it waits for the lock until it is recorded.
+      recordings.ahead((give) =>
+        withLock(store, `step-${job.key}`, signal, async () => {
+          const found = cached();
+          if (found !== undefined) {
+            give(found);
+            return;
+          }
+          const {result, record} = await make(job, signal);
+          give(result);
+          await whenIdle();
+          record();
+        }),
+      )
     );
   }
 
-  /** What the step reads lands first: what waits for a place must not hold one. */
   async function runNow(job: StepJob, signal: AbortSignal): Promise<Result> {
+    const {result, record} = await make(job, signal);
+    record();
+    return result;
+  }
+
+  /** What the step reads lands first: what waits for a place must not hold one. */
+  async function make(job: StepJob, signal: AbortSignal): Promise<Made> {
     for (const tree of [job.parent, ...job.inputs.values()]) if (isDeferred(tree)) await tree.chain();
     return limiter.run(() => run(job, signal));
   }
@@ -133,7 +161,7 @@ export function createRunner(parts: RunnerParts): SolverWork {
       writeFailure(store, {key, step: step.id, snapshot, below, time: new Date().toISOString()});
   }
 
-  async function run(job: StepJob, signal: AbortSignal): Promise<Result> {
+  async function run(job: StepJob, signal: AbortSignal): Promise<Made> {
     const {step, stage, key} = job;
     signal.throwIfAborted();
     if (runsToCome > 0) openSteps(parts);
@@ -153,24 +181,28 @@ export function createRunner(parts: RunnerParts): SolverWork {
       const seconds = (performance.now() - started) / 1000;
       const created = new Date().toISOString();
       const again = isFresh(job);
-      writeRecord(store, {
-        key,
-        stepIdentity: identityOf(job),
-        parts: {...recordedParts(job.parts), ...(again && {[generation]: snapshot})},
-        snapshot,
-        seconds,
-        created,
-      });
-      dropFailure(store, key);
       events.emit({type: 'step-done', step: step.id, seconds});
       return {
-        key: keyOfRun(key, again ? snapshot : undefined),
-        snapshot,
-        parts: layer,
-        cached: false,
-        seconds,
-        created,
-        ...(again && {run: snapshot}),
+        result: {
+          key: keyOfRun(key, again ? snapshot : undefined),
+          snapshot,
+          parts: layer,
+          cached: false,
+          seconds,
+          created,
+          ...(again && {run: snapshot}),
+        },
+        record() {
+          writeRecord(store, {
+            key,
+            stepIdentity: identityOf(job),
+            parts: {...recordedParts(job.parts), ...(again && {[generation]: snapshot})},
+            snapshot,
+            seconds,
+            created,
+          });
+          dropFailure(store, key);
+        },
       };
     } catch (error) {
       const seconds = (performance.now() - started) / 1000;

@@ -61,6 +61,8 @@ export interface SolverWork {
   ): Promise<readonly KeyPart[]>;
   /** The step's result, out of the store or an imported cache, or by running it. */
   result(job: StepJob, signal: AbortSignal): Promise<Result | DeferredResult>;
+  /** Resolves when all results have been stored; rejects with what kept one from it. */
+  settled?(): Promise<void>;
   /** Told of every result. */
   solved?(job: StepJob, result: Result | DeferredResult, layer: StepLayer | DeferredLayer): void;
 }
@@ -238,10 +240,13 @@ export async function solve(
   try {
     const wanted = [...new Set([graph.target, ...request.keepStages])];
     const found = await Promise.all(wanted.map(async (index) => [index, await stageTree(index)] as const));
+    await work.settled?.();
     return {trees: new Map(found), steps};
   } catch (error) {
     stop.abort(error);
     await Promise.allSettled(running);
+    // The steps that ended before stay cached.
+    await work.settled?.().catch(() => undefined);
     throw error;
   }
 }

@@ -11,6 +11,10 @@ export const runCases: readonly ConformanceCase[] = [
     name: 'RUN in shell form over several lines',
     dockerfile: `${base}RUN echo a > /out && \\\n  # comment\n  echo b >> /out\n`,
   },
+  {
+    name: 'RUN opens its outputs by their names',
+    dockerfile: `${base}RUN echo a > /dev/stdout && echo b > /dev/stderr && echo c >> /proc/self/fd/1 && touch /out\n`,
+  },
   {name: 'RUN in JSON form', dockerfile: `${base}RUN ["/bin/sh", "-c", "echo $0 $1 > /out", "zero", "o ne"]\n`},
   {name: 'RUN in JSON form expands no variables', dockerfile: `${base}ENV A=1\nRUN ["/bin/touch", "/x$A"]\n`},
   {name: 'RUN in JSON form finds a program on PATH', dockerfile: `${base}RUN ["touch", "/out"]\n`},

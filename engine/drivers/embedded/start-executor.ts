@@ -3,6 +3,8 @@ import {enterNamespace, type NamespacedProcess, type NamespaceOptions} from './e
 
 /** A process of this driver that waits for its one build or shell. Rejects as `enterNamespace`. */
 export function startExecutor(rootless: boolean, options: Omit<NamespaceOptions, 'root'>): Promise<NamespacedProcess> {
-  const script = fileURLToPath(new URL('./executor.js', import.meta.url));
-  return enterNamespace(script, {...options, root: !rootless});
+  const script = rootless
+    ? new URL('./executor.js', import.meta.url)
+    : new URL('./executor-of-root.js', import.meta.url);
+  return enterNamespace(fileURLToPath(script), {...options, root: !rootless});
 }

@@ -8,9 +8,9 @@ import {
   rmdirSync,
   statfsSync,
   statSync,
+  writeFile,
   writeFileSync,
 } from 'node:fs';
-import {writeFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import {makeDirectories} from '../../../base/make-directories.js';
 import {BuildError, hasErrno} from '../../../base/errors.js';
@@ -93,7 +93,13 @@ async function enterUnified(parent: string): Promise<boolean> {
 }
 
 /** Not in this thread: the kernel takes 10 to 20 ms for it. */
-const enter = (group: string): Promise<void> => writeFile(join(group, 'cgroup.procs'), '0');
+const enter = (group: string): Promise<void> =>
+  new Promise((resolve, reject) => {
+    writeFile(join(group, 'cgroup.procs'), '0', (error) => {
+      if (error === null) resolve();
+      else reject(error);
+    });
+  });
 
 const isDirectory = (path: string) => statSync(path, {throwIfNoEntry: false})?.isDirectory() === true;
 

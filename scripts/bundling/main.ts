@@ -57,13 +57,11 @@ try {
     writeFileSync(join(out, place), text);
   };
   put('package.json', '{"type": "commonjs"}\n');
-  put(programs.front, await bundled(programs.front, {}));
-  chmodSync(join(out, programs.front), 0o755);
   const program = join(dirname(programs.front), 'build-image');
   put(program, readFileSync(join(dist, '../scripts/bundling/launcher.sh'), 'utf8'));
   chmodSync(join(out, program), 0o755);
   for (const entry of programs.threads) put(entry, await bundled(entry, {}));
-  for (const entry of programs.launched) {
+  for (const entry of [programs.front, ...programs.launched]) {
     const place = entry.replace(/\.js$/, '.bundle.js');
     const {outputFiles} = await build({
       ...common,
@@ -76,7 +74,7 @@ try {
       banner: {js: '(function (exports, require, module, __filename, __dirname) {'},
       footer: {js: '})'},
     });
-    const code = ascii(outputFiles.find(({path}) => path.endsWith('.js'))?.text ?? '');
+    const code = ascii(outputFiles.find(({path}) => path.endsWith('.js'))?.text ?? '').replace(/^#!.*/, '');
     for (const {path, text} of outputFiles)
       put(join(dirname(place), basename(path)), path.endsWith('.js') ? code : text);
     const digest = JSON.stringify(createHash('sha256').update(code).digest('hex').slice(0, 12));
@@ -89,4 +87,4 @@ try {
 } finally {
   rmSync(out, {recursive: true, force: true});
 }
-prime(join(dist, 'bundle', programs.front));
+await prime(join(dist, 'bundle', programs.front));

@@ -1,12 +1,15 @@
 import {readFileSync, readlinkSync} from 'node:fs';
 
-/** Pids of `pid` and all below it. */
+/** Pids of `pid` and all below it, but for what is not yet another program than what it was started by: it shares its memory. */
 function family(pid: number): readonly number[] {
   const found = [pid];
+  const commandOf = (one: number): string => readFileSync(`/proc/${one}/cmdline`, 'latin1');
   for (const one of found) {
     try {
+      const own = commandOf(one);
       const children = readFileSync(`/proc/${one}/task/${one}/children`, 'utf8');
-      found.push(...children.split(' ').filter(Boolean).map(Number));
+      for (const child of children.split(' ').filter(Boolean).map(Number))
+        if (commandOf(child) !== own) found.push(child);
     } catch {
       // it has ended
     }

@@ -1,4 +1,5 @@
 import type {BigIntStats} from 'node:fs';
+import type {Lstat} from '../../../base/lstat.js';
 
 /** What is asked of a file that is copied. */
 export type FileStats = Pick<
@@ -6,11 +7,19 @@ export type FileStats = Pick<
   'dev' | 'ino' | 'mode' | 'nlink' | 'uid' | 'gid' | 'rdev' | 'size' | 'mtimeNs' | 'ctimeNs'
 >;
 
-/** Without the rest of Node's answer, dates above all: that takes three times the space, and many are kept. */
-export function fileStats(stats: BigIntStats): FileStats {
-  const {dev, ino, mode, nlink, uid, gid, rdev, size, mtimeNs, ctimeNs} = stats;
-  return {dev, ino, mode, nlink, uid, gid, rdev, size, mtimeNs, ctimeNs};
-}
+/** Of the last look. */
+export const fileStats = (stats: Lstat): FileStats => ({
+  dev: stats.device,
+  ino: stats.inode,
+  mode: BigInt(stats.mode),
+  nlink: BigInt(stats.links),
+  uid: BigInt(stats.uid),
+  gid: BigInt(stats.gid),
+  rdev: stats.represented,
+  size: BigInt(stats.size),
+  mtimeNs: stats.modified,
+  ctimeNs: stats.changed,
+});
 
 const formatBits = 0o170000n;
 

@@ -23,7 +23,7 @@ export interface Lstat {
 }
 
 /** Fewer take less time than loading the native module. */
-const many = 300;
+const many = 600;
 let native: NativeLstat | null | undefined;
 
 /** For `count` files. */

@@ -89,8 +89,8 @@ export function openSteps(tools: PerformTools): void {
 
 /** What the next step needs, while this one runs. What cannot be made is told by that one. */
 function prepareNext({store}: PerformTools): void {
-  runtimes.get(store)?.runtime?.launcher.prepare();
   try {
+    runtimes.get(store)?.runtime?.launcher.prepare();
     prepareSnapshot(store);
   } catch {
     return;

@@ -119,7 +119,7 @@ grep -o '"Layers":\\[[^]]*' manifest.json | grep -o '[^"]*/[^"]*' | tail -n +2 |
 function bareScript({bare}: Workload): string {
   return `set -e
 root_=$1; context=$2; work=$(mktemp -d "$1/bare-XXXX"); out=$work/out
-trap 'umount "$work"/*/merged 2>/dev/null; rm -rf "$work"' EXIT
+trap 'status=$?; [ $status = 0 ] || tail -n 20 "$work/log" >&2; umount "$work"/*/merged 2>/dev/null; rm -rf "$work"; exit $status' EXIT
 overlay() {
   mkdir -p "$work/$1/upper" "$work/$1/work" "$work/$1/merged"
   mount -t overlay overlay -o "lowerdir=$root_/base,upperdir=$work/$1/upper,workdir=$work/$1/work,volatile" "$work/$1/merged"
@@ -130,5 +130,5 @@ overlay 1; overlay 2
 root=$work/1/merged second=$work/2/merged upper=$work/1/upper
 {
 ${bare}
-} >/dev/null 2>&1`;
+} >"$work/log" 2>&1`;
 }

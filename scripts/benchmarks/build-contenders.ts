@@ -118,6 +118,8 @@ grep -o '"Layers":\\[[^]]*' manifest.json | grep -o '[^"]*/[^"]*' | tail -n +2 |
 /** The steps of the workload in overlays of the base, and nothing else. */
 function bareScript({bare}: Workload): string {
   return `set -e
+# What is a directory here may be none in the base.
+unset TMPDIR
 root_=$1; context=$2; work=$(mktemp -d "$1/bare-XXXX"); out=$work/out
 trap 'status=$?; [ $status = 0 ] || tail -n 20 "$work/log" >&2; umount "$work"/*/merged 2>/dev/null; rm -rf "$work"; exit $status' EXIT
 overlay() {

@@ -9,7 +9,7 @@ export interface CLibrary {
   /** A structure that prototypes name. */
   struct(name: string, fields: Readonly<Record<string, string>>): void;
   /** Of the call before. */
-  errno(): number;
+  readonly errno: () => number;
 }
 
 interface Koffi {
@@ -17,6 +17,14 @@ interface Koffi {
   struct(name: string, fields: Readonly<Record<string, string>>): unknown;
   errno(): number;
 }
+
+/** AT_FDCWD and AT_SYMLINK_NOFOLLOW. */
+export const atCwd = -100;
+export const noFollow = 0x100;
+
+/** A path as C has it. */
+export const cPath = (path: string | Buffer): Buffer =>
+  typeof path === 'string' ? Buffer.from(`${path}\0`) : Buffer.concat([path, Buffer.of(0)]);
 
 let loaded: CLibrary | undefined;
 

@@ -1,10 +1,9 @@
 import {type BigIntStats, lstatSync} from 'node:fs';
-import {cLibrary, type Native} from './libc.js';
+import {deviceNumber} from './device-number.js';
+import {atCwd, cLibrary, cPath, noFollow} from './libc.js';
 
-/** What is asked of many files at once: the answer to the last `look`, which the next one changes. */
+/** What is asked of many files. */
 export interface Lstat {
-  /** lstat(2). False where there is nothing; throws Node's error for anything else. */
-  look(path: string | Buffer): boolean;
   /** With the bits of the type. */
   readonly mode: number;
   readonly links: number;
@@ -22,21 +21,26 @@ export interface Lstat {
   readonly changed: bigint;
 }
 
+/** lstat(2). Undefined where there is nothing; throws Node's error for anything else. What it gives holds until the next look. */
+export type Look = (path: string | Buffer) => Lstat | undefined;
+
 /** Fewer take less time than loading the native module. */
 const many = 600;
-let native: NativeLstat | null | undefined;
+/** How many this process has looked at without it. */
+let plainly = 0;
+let native: ((path: string | Buffer) => NativeLstat | undefined) | null | undefined;
 
-/** For `count` files. */
-export const lstatOf = (count: number): Lstat => nativeLstat(count) ?? new PlainLstat();
+/** For `count` files, or as many as this process comes to look at one by one. */
+export const lookFor = (count = 1): Look => nativeLook(plainly + count) ?? lookPlainly;
 
 /** Takes half of the time of Node's own function. Undefined for fewer files than pay for loading it, or where it cannot be had. */
-export function nativeLstat(count: number): NativeLstat | undefined {
-  if (count < many && native === undefined) return undefined;
-  if (native === undefined) {
+export function nativeLook(count: number): ((path: string | Buffer) => NativeLstat | undefined) | undefined {
+  if (native === undefined && count >= many) {
     try {
-      native = new NativeLstat();
+      const look = statx();
       // Older kernels, and sandboxes that do not know the call, refuse it.
-      native.look('/');
+      look('/');
+      native = look;
     } catch {
       native = null;
     }
@@ -44,84 +48,58 @@ export function nativeLstat(count: number): NativeLstat | undefined {
   return native ?? undefined;
 }
 
-class PlainLstat implements Lstat {
-  #stats: BigIntStats | undefined;
-
-  look(path: string | Buffer): boolean {
-    this.#stats = lstatSync(path, {bigint: true, throwIfNoEntry: false});
-    return this.#stats !== undefined;
-  }
-
-  get mode(): number {
-    return Number(this.#stats?.mode ?? 0n);
-  }
-  get links(): number {
-    return Number(this.#stats?.nlink ?? 0n);
-  }
-  get uid(): number {
-    return Number(this.#stats?.uid ?? 0n);
-  }
-  get gid(): number {
-    return Number(this.#stats?.gid ?? 0n);
-  }
-  get size(): number {
-    return Number(this.#stats?.size ?? 0n);
-  }
-  get device(): bigint {
-    return this.#stats?.dev ?? 0n;
-  }
-  get inode(): bigint {
-    return this.#stats?.ino ?? 0n;
-  }
-  get represented(): bigint {
-    return this.#stats?.rdev ?? 0n;
-  }
-  get modified(): bigint {
-    return this.#stats?.mtimeNs ?? 0n;
-  }
-  get changed(): bigint {
-    return this.#stats?.ctimeNs ?? 0n;
-  }
+function lookPlainly(path: string | Buffer): Lstat | undefined {
+  plainly++;
+  const stats: BigIntStats | undefined = lstatSync(path, {bigint: true, throwIfNoEntry: false});
+  if (stats === undefined) return undefined;
+  return {
+    mode: Number(stats.mode),
+    links: Number(stats.nlink),
+    uid: Number(stats.uid),
+    gid: Number(stats.gid),
+    size: Number(stats.size),
+    device: stats.dev,
+    inode: stats.ino,
+    represented: stats.rdev,
+    modified: stats.mtimeNs,
+    changed: stats.ctimeNs,
+  };
 }
 
-const [atCwd, noFollow, noEntry] = [-100, 0x100, 2];
+const noEntry = 2;
 /** STATX_BASIC_STATS without the time of the last read, which nobody asks for. */
 const mask = 0x7df;
 const nanosecondsEach = 1_000_000_000n;
 
-/** By statx(2): the numbers of `words` are fields of its reply of 32 bits each; those of `longs` have 64. */
-export class NativeLstat implements Lstat {
-  readonly #words = new Uint32Array(64);
-  readonly #longs = new BigInt64Array(this.#words.buffer);
-  readonly #reply = new Uint8Array(this.#words.buffer);
-  readonly #ofText: Native;
-  readonly #ofBytes: Native;
-
-  constructor() {
-    const {bind} = cLibrary();
-    const rest = 'int flags, uint mask, _Out_ uint8_t *reply)';
-    this.#ofText = bind(`int statx(int directory, str path, ${rest}`);
-    this.#ofBytes = bind(`int statx(int directory, const uint8_t *path, ${rest}`);
-  }
-
-  look(path: string | Buffer): boolean {
+/** By statx(2), with one reply for all. */
+function statx(): (path: string | Buffer) => NativeLstat | undefined {
+  const {bind, errno} = cLibrary();
+  const rest = 'int flags, uint mask, _Out_ uint8_t *reply)';
+  const ofText = bind(`int statx(int directory, str path, ${rest}`);
+  const ofBytes = bind(`int statx(int directory, const uint8_t *path, ${rest}`);
+  const stats = new NativeLstat();
+  const {reply} = stats;
+  return (path) => {
     const failed =
       typeof path === 'string'
-        ? this.#ofText(atCwd, path, noFollow, mask, this.#reply)
-        : this.#ofBytes(atCwd, Buffer.concat([path, Buffer.of(0)]), noFollow, mask, this.#reply);
-    if (failed === 0) return true;
-    if (cLibrary().errno() === noEntry) return false;
+        ? ofText(atCwd, path, noFollow, mask, reply)
+        : ofBytes(atCwd, cPath(path), noFollow, mask, reply);
+    if (failed === 0) return stats;
+    if (errno() === noEntry) return undefined;
     // It says what is wrong, as Node does.
     lstatSync(path);
     throw new Error(`cannot look at ${path.toString()}`);
-  }
+  };
+}
+
+/** A reply of statx(2): the numbers of `words` are its fields of 32 bits each; those of `longs` have 64. */
+export class NativeLstat implements Lstat {
+  readonly #words = new Uint32Array(64);
+  readonly #longs = new BigInt64Array(this.#words.buffer);
+  readonly reply = new Uint8Array(this.#words.buffer);
 
   #device(major: number): bigint {
-    const [high, low] = [this.#words[major] ?? 0, this.#words[major + 1] ?? 0];
-    // makedev(3): both in one number, of which most have but two bytes.
-    if (high < 0x1000 && low < 0x100) return BigInt(high * 0x100 + low);
-    const [a, b] = [BigInt(high), BigInt(low)];
-    return ((a & 0xfffff000n) << 32n) | ((a & 0xfffn) << 8n) | ((b & 0xffffff00n) << 12n) | (b & 0xffn);
+    return deviceNumber(this.#words[major] ?? 0, this.#words[major + 1] ?? 0);
   }
 
   #time(seconds: number): bigint {
@@ -157,24 +135,23 @@ export class NativeLstat implements Lstat {
   get modified(): bigint {
     return this.#time(14);
   }
-  // As numbers, under Node's names: what makes no bigint costs half.
+  get represented(): bigint {
+    return this.#device(32);
+  }
+  get device(): bigint {
+    return this.#device(34);
+  }
+  // As numbers, under Node's names: times that are no bigints cost half.
   get dev(): number {
-    const [major, minor] = [this.#words[34] ?? 0, this.#words[35] ?? 0];
-    return major < 0x1000 && minor < 0x100 ? major * 0x100 + minor : Number(this.device);
+    return Number(this.device);
   }
   get ino(): number {
-    return (this.#words[9] ?? 0) * 2 ** 32 + (this.#words[8] ?? 0);
+    return Number(this.inode);
   }
   get ctimeMs(): number {
     return this.#milliseconds(24);
   }
   get mtimeMs(): number {
     return this.#milliseconds(28);
-  }
-  get represented(): bigint {
-    return this.#device(32);
-  }
-  get device(): bigint {
-    return this.#device(34);
   }
 }

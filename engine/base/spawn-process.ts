@@ -59,30 +59,31 @@ export function spawnProcess(
   environment: Readonly<Record<string, string>>,
 ): SpawnedProcess {
   functions ??= bindFunctions();
-  const {spawn, close, pipe, actions, drop, attributes} = functions;
-  const open: number[] = [];
+  const {spawn, close, pipe, actions, drop, attributes, wait} = functions;
+  const open = new Set<number>();
   const newPipe = (): readonly [number, number] => {
     const ends = Buffer.alloc(8);
     if (pipe(ends, closeOnExec) < 0) throw errnoError(`cannot start ${path}`, cLibrary().errno());
     const pair = [ends.readInt32LE(0), ends.readInt32LE(4)] as const;
-    open.push(...pair);
+    for (const end of pair) open.add(end);
     return pair;
   };
+  const reader = (fd: number): Socket => {
+    const socket = new Socket({fd, readable: true, writable: false});
+    open.delete(fd);
+    return socket;
+  };
   try {
-    const [out, error] = [newPipe(), newPipe()];
-    const files = actions(out[1], error[1]);
+    const [out, err] = [newPipe(), newPipe()];
+    const files = actions(out[1], err[1]);
     const pid = [0];
     const variables = Object.entries(environment).map(([name, value]) => `${name}=${value}`);
     const failed = spawn(pid, path, files, attributes, [path, ...argv, null], [...variables, null]);
     drop(files);
     if (failed !== 0) throw errnoError(`cannot start ${path}`, failed);
-    for (const end of [out[1], error[1]]) close(open.splice(open.indexOf(end), 1)[0] ?? -1);
-    const readers = [out[0], error[0]].map((fd) => new Socket({fd, readable: true, writable: false}));
-    open.length = 0;
-    return watch(pid[0] ?? 0, readers as [Socket, Socket], functions.wait);
-  } catch (error) {
+    return watch(pid[0] ?? 0, [reader(out[0]), reader(err[0])], wait);
+  } finally {
     for (const descriptor of open) close(descriptor);
-    throw error;
   }
 }
 

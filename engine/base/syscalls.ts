@@ -1,6 +1,7 @@
 import {constants} from 'node:os';
+import {deviceNumber} from './device-number.js';
 import {BuildError, type ErrorCode} from './errors.js';
-import {cLibrary} from './libc.js';
+import {atCwd, cLibrary, cPath, noFollow} from './libc.js';
 
 /** A path: text, or the file system's own bytes. */
 export type Path = string | Buffer;
@@ -116,11 +117,7 @@ export function prepareSyscalls(): void {
   }
 }
 
-const atCwd = -100;
 const zeros12 = Array.from({length: 12}, () => 0n);
-const noFollow = 0x100;
-const linkPath = (path: Path) =>
-  typeof path === 'string' ? Buffer.from(`${path}\0`) : Buffer.concat([path, Buffer.of(0)]);
 const show = (path: Path) => path.toString();
 // x86-64, arm64 and riscv64 share the numbers of the calls that are newer than 2019.
 const numbers = {
@@ -141,7 +138,7 @@ function load(): Syscalls {
     license: 'str',
     log: 'uint64_t[12]',
   });
-  const bind = (prototype: string) => libc.bind(prototype);
+  const {bind} = libc;
   const c = {
     mount: bind('int mount(str source, str target, str type, ulong flags, str data)'),
     umount2: bind('int umount2(str target, int flags)'),
@@ -215,11 +212,11 @@ function load(): Syscalls {
     syncFileSystem: (descriptor) => void check(c.syncfs(descriptor), () => 'cannot write the file system to disk'),
     rename: (from, to, how) =>
       void check(
-        c.renameat2(atCwd, linkPath(from), atCwd, linkPath(to), how === 'no-replace' ? 1 : 2),
+        c.renameat2(atCwd, cPath(from), atCwd, cPath(to), how === 'no-replace' ? 1 : 2),
         () => `cannot rename ${show(from)} to ${show(to)}`,
       ),
     listXattrs(path) {
-      const size = c.llistxattr(linkPath(path), list, list.length);
+      const size = c.llistxattr(cPath(path), list, list.length);
       if (size === 0) return [];
       if (size < 0) {
         const name = names.get(libc.errno());
@@ -229,7 +226,7 @@ function load(): Syscalls {
       return list.toString('latin1', 0, size - 1).split('\0');
     },
     getXattr(path, name) {
-      const size = c.lgetxattr(linkPath(path), name, value, value.length);
+      const size = c.lgetxattr(cPath(path), name, value, value.length);
       if (size >= 0) return Buffer.from(value.subarray(0, size));
       const errno = names.get(libc.errno());
       if (errno === 'ENODATA' || errno === 'ENOTSUP' || errno === 'EOPNOTSUPP') return undefined;
@@ -237,23 +234,23 @@ function load(): Syscalls {
     },
     setXattr: (path, name, data) =>
       void check(
-        c.lsetxattr(linkPath(path), name, data, data.length, 0),
+        c.lsetxattr(cPath(path), name, data, data.length, 0),
         () => `cannot set the extended attribute ${name} of ${show(path)}`,
       ),
     removeXattr: (path, name) =>
       void check(
-        c.lremovexattr(linkPath(path), name),
+        c.lremovexattr(cPath(path), name),
         () => `cannot remove the extended attribute ${name} of ${show(path)}`,
       ),
     makeNode(path, mode, major, minor) {
-      // glibc's makedev
-      const [a, b] = [BigInt(major), BigInt(minor)];
-      const device = ((a & 0xfff00000n) << 32n) | ((a & 0xfffn) << 8n) | ((b & 0xffffff00n) << 12n) | (b & 0xffn);
-      check(c.mknod(linkPath(path), mode, device), () => `cannot make the device or pipe ${show(path)}`);
+      check(
+        c.mknod(cPath(path), mode, deviceNumber(major, minor)),
+        () => `cannot make the device or pipe ${show(path)}`,
+      );
     },
     setTimes: (path, time) =>
       void check(
-        c.utimensat(atCwd, linkPath(path), putTimes(time), noFollow),
+        c.utimensat(atCwd, cPath(path), putTimes(time), noFollow),
         () => `cannot set the time of ${show(path)}`,
       ),
     setFileTimes: (descriptor, time) =>
@@ -263,10 +260,7 @@ function load(): Syscalls {
       how.writeBigUInt64LE(BigInt(flags | 0o2000000), 0);
       // RESOLVE_NO_MAGICLINKS | RESOLVE_IN_ROOT
       how.writeBigUInt64LE(0x12n, 16);
-      return check(
-        c.openat2(numbers.openat2, root, linkPath(path), how, how.length),
-        () => `cannot open ${show(path)}`,
-      );
+      return check(c.openat2(numbers.openat2, root, cPath(path), how, how.length), () => `cannot open ${show(path)}`);
     },
     filterDevices(cgroup, program) {
       // bpf(2): BPF_PROG_LOAD of BPF_PROG_TYPE_CGROUP_DEVICE, BPF_PROG_ATTACH as BPF_CGROUP_DEVICE.

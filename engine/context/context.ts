@@ -1,4 +1,5 @@
 import type {Readable} from 'node:stream';
+import type {FileType} from '../base/file-type.js';
 
 /** One path of the build context. */
 export interface ContextEntry {
@@ -6,7 +7,7 @@ export interface ContextEntry {
   readonly path: string;
   /** The same path in the file system's own bytes. */
   readonly rawPath: Buffer;
-  readonly type: 'file' | 'directory' | 'symlink' | 'fifo' | 'character-device' | 'block-device' | 'socket';
+  readonly type: FileType;
   /** Permission bits with setuid, setgid and sticky (07777). */
   readonly mode: number;
   /** Bytes; 0 for anything but a file. */

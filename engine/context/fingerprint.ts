@@ -1,6 +1,6 @@
 import {lstatSync, readdirSync, type Stats, statSync} from 'node:fs';
 import {hasErrno} from '../base/errors.js';
-import {nativeLstat} from '../base/lstat.js';
+import {nativeLook} from '../base/lstat.js';
 import {DiskEntry} from './disk-entry.js';
 import type {IgnoreRules} from './ignore/ignore.js';
 import {planWalk} from './plan-walk.js';
@@ -70,11 +70,10 @@ export function fingerprint({root, entries, files, listed}: Looked, until?: numb
   const options = {throwIfNoEntry: false} as const;
   if (!add(statSync(systemPath(`${root}/`), options))) return undefined;
   for (const file of files) if (!add(orAbsent(() => statSync(file, options)))) return undefined;
-  const native = nativeLstat(entries.length);
-  const look = (path: string | Buffer): Seen | undefined => (native?.look(path) === true ? native : undefined);
-  const lookAt = native === undefined ? (path: string | Buffer) => lstatSync(path, options) : look;
+  const look: (path: string | Buffer) => Seen | undefined =
+    nativeLook(entries.length) ?? ((path) => lstatSync(path, options));
   for (const entry of entries) {
-    if (!add(orAbsent(() => lookAt(systemPath(`${root}/${entry}`))))) return undefined;
+    if (!add(orAbsent(() => look(systemPath(`${root}/${entry}`))))) return undefined;
   }
   const names = listed.map((directory) => JSON.stringify(namesBelow(directory)));
   return {said: [Buffer.from(words.buffer).toString('base64'), ...names].join('\n'), newest};

@@ -1,5 +1,6 @@
-import type {BigIntStats} from 'node:fs';
 import {setImmediate} from 'node:timers/promises';
+import {deviceOf} from '../base/device-number.js';
+import {fileType} from '../base/file-type.js';
 import type {ContextEntry} from './context.js';
 import {DiskEntry} from './disk-entry.js';
 import {useHelpers, type Helpers} from './helpers/helpers.js';
@@ -22,26 +23,6 @@ export interface WalkOptions {
   readonly rules: IgnoreRules;
   readonly onIgnored?: (ignored: IgnoredPath) => void;
 }
-
-const formatBits = 0o170000;
-const types: Readonly<Record<number, ContextEntry['type']>> = {
-  0o100000: 'file',
-  0o040000: 'directory',
-  0o120000: 'symlink',
-  0o010000: 'fifo',
-  0o020000: 'character-device',
-  0o060000: 'block-device',
-  0o140000: 'socket',
-};
-
-export const typeOf = (stats: Pick<BigIntStats, 'mode'>): ContextEntry['type'] =>
-  types[Number(stats.mode) & formatBits] ?? 'file';
-
-/** Linux's packing of a device number. */
-export const deviceOf = (rdev: bigint): readonly [number, number] => [
-  Number(((rdev >> 8n) & 0xfffn) | ((rdev >> 32n) & 0xfffff000n)),
-  Number((rdev & 0xffn) | ((rdev >> 12n) & 0xffffff00n)),
-];
 
 type Planned = DiskEntry | Ignored;
 
@@ -123,7 +104,7 @@ function assembler(onIgnored: WalkOptions['onIgnored']) {
       if (gone !== undefined && entry.raw.startsWith(gone)) continue;
       const at = index * numbersEach;
       const mode = found.numbers[at] ?? 0;
-      const type = types[mode & formatBits];
+      const type = fileType(mode);
       if (entry.directory && type !== 'directory') gone = `${entry.raw}/`;
       if (type === undefined) continue;
       if (type === 'directory' && !entry.directory) throw changed(entry.path, 'became a directory');

@@ -1,9 +1,11 @@
-import {constants, lstatSync, readdirSync, readlinkSync} from 'node:fs';
+import {lstatSync, readdirSync, readlinkSync} from 'node:fs';
+import {deviceOf} from '../base/device-number.js';
 import {BuildError, quote} from '../base/errors.js';
-import {type Lstat, lstatOf} from '../base/lstat.js';
+import {fileType} from '../base/file-type.js';
+import {type Lstat, lookFor} from '../base/lstat.js';
 import type {Timestamp} from '../base/syscalls.js';
 import {systemPath} from '../context/raw-path.js';
-import {isOpaque, LayerView, lstatOf as statsOf, type OverlayPrefix} from './layer-view.js';
+import {isOpaque, LayerView, lstatOf, type OverlayPrefix} from './layer-view.js';
 import {layerError, readXattrs, timestampOf} from './metadata.js';
 import {byteString, bytesOf, display, noXattrs, type TarEntry, type TarType} from './tar-entry.js';
 import {type LayerPiece, TarChunks} from './tar-chunks.js';
@@ -85,7 +87,7 @@ function mergedOf(reals: readonly string[], prefix: OverlayPrefix): readonly str
   const merged = reals.slice(0, 1);
   for (const real of reals.slice(1)) {
     const above = merged.at(-1) ?? '';
-    if (isOpaque(above, prefix) || statsOf(real)?.isDirectory() !== true) break;
+    if (isOpaque(above, prefix) || lstatOf(real)?.isDirectory() !== true) break;
     merged.push(real);
   }
   return merged;
@@ -103,7 +105,7 @@ function* walk(
     const inner = path === '' ? name : `${path}/${name}`;
     // Until the next one is looked at: what is needed of it is taken before anything is yielded.
     const stats = lookAt(real);
-    const type = typeOf(stats);
+    const type = fileType(stats.mode);
     if (type === 'character-device' && stats.represented === 0n) {
       // Where the layer continues others, what is deleted may be theirs, and not be in any layer below.
       if (directories.length > 1 && view?.lookup(inner) === undefined) continue;
@@ -116,7 +118,7 @@ function* walk(
         `${quote(display(`/${inner}`))} cannot be put into a layer: names that begin with .wh. are whiteouts`,
       );
     }
-    if (type === undefined) continue;
+    if (type === undefined || type === 'socket') continue;
     if (type === 'directory') {
       const merged = mergedOf(reals, options.prefix ?? 'trusted.overlay.');
       yield {entry: entryOf(`${inner}/`, type, real, stats, options), real};
@@ -150,30 +152,20 @@ function marker(name: string): TarEntry {
 
 function lookAt(real: string): Lstat {
   // All of a layer, however many they are: the native module is there where layers are made.
-  const stats = lstatOf(Infinity);
+  const look = lookFor(Infinity);
   const path = systemPath(real);
-  // As Node says it where it is gone.
-  if (!stats.look(path)) lstatSync(path);
-  return stats;
+  for (;;) {
+    const stats = look(path);
+    if (stats !== undefined) return stats;
+    // As Node says it where it is gone.
+    lstatSync(path);
+  }
 }
-
-/** Undefined for a socket. */
-function typeOf({mode}: Lstat): TarType | undefined {
-  return types.get(mode & constants.S_IFMT);
-}
-
-const types = new Map<number, TarType>([
-  [constants.S_IFREG, 'file'],
-  [constants.S_IFDIR, 'directory'],
-  [constants.S_IFLNK, 'symlink'],
-  [constants.S_IFIFO, 'fifo'],
-  [constants.S_IFCHR, 'character-device'],
-  [constants.S_IFBLK, 'block-device'],
-]);
 
 function entryOf(name: string, type: TarType, real: string, stats: Lstat, options: DiffOptions): TarEntry {
   const {mode, uid, gid, size, represented, modified} = stats;
   const isDevice = type === 'character-device' || type === 'block-device';
+  const [major, minor] = isDevice ? deviceOf(represented) : [0, 0];
   return {
     name,
     type,
@@ -183,8 +175,8 @@ function entryOf(name: string, type: TarType, real: string, stats: Lstat, option
     size: type === 'file' ? size : 0,
     mtime: timeOf(modified, options),
     link: type === 'symlink' ? readlinkSync(bytesOf(real), {encoding: 'latin1'}) : '',
-    major: isDevice ? Number((represented >> 8n) & 0xfffn) + Number((represented >> 32n) & 0xfffff000n) : 0,
-    minor: isDevice ? Number(represented & 0xffn) + Number((represented >> 12n) & 0xffffff00n) : 0,
+    major,
+    minor,
     xattrs: readXattrs(real, options.xattrs ?? 'all'),
   };
 }

@@ -32,7 +32,7 @@ const common = {
 } satisfies BuildOptions;
 
 const programs = findPrograms(engine);
-const every = [programs.front, ...programs.launched, ...programs.threads];
+const every = [programs.front, ...programs.launched, ...programs.plain];
 
 async function bundled(entry: string, options: BuildOptions): Promise<string> {
   const {outputFiles} = await build({
@@ -60,7 +60,7 @@ try {
   const program = join(dirname(programs.front), 'build-image');
   put(program, readFileSync(join(dist, '../scripts/bundling/launcher.sh'), 'utf8'));
   chmodSync(join(out, program), 0o755);
-  for (const entry of programs.threads) put(entry, await bundled(entry, {}));
+  for (const entry of programs.plain) put(entry, await bundled(entry, {}));
   for (const entry of [programs.front, ...programs.launched]) {
     const place = entry.replace(/\.js$/, '.bundle.js');
     const {outputFiles} = await build({

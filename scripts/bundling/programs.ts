@@ -4,8 +4,8 @@ import {dirname, join, normalize} from 'node:path';
 export interface Programs {
   /** The others that are started by themselves, and the command line, which `--version` does not load. */
   readonly launched: readonly string[];
-  /** Scripts of worker threads, and the little that an executor does before it loads the rest. */
-  readonly threads: readonly string[];
+  /** Of one file, without compiled code: scripts of worker threads, and the little that an executor does before it loads the rest. */
+  readonly plain: readonly string[];
   /** What is started first; it loads the command line where that is needed. */
   readonly front: string;
 }
@@ -13,14 +13,14 @@ export interface Programs {
 /** The programs among the compiled files below `engine`, by their paths in it: whatever `new URL(…, import.meta.url)` names. */
 export function findPrograms(engine: string): Programs {
   const launched = new Set(['cli/program.js']);
-  const threads = new Set(['drivers/embedded/executor-of-root.js']);
+  const plain = new Set(['drivers/embedded/executor-of-root.js']);
   for (const file of readdirSync(engine, {recursive: true, encoding: 'utf8'})) {
     if (!file.endsWith('.js')) continue;
     const text = readFileSync(join(engine, file), 'utf8');
     for (const [, worker, name] of text.matchAll(/(new Worker\()?new URL\('([^']+\.js)', import\.meta\.url\)/g)) {
       const program = normalize(join(dirname(file), name ?? ''));
-      (worker === undefined && !threads.has(program) ? launched : threads).add(program);
+      (worker === undefined && !plain.has(program) ? launched : plain).add(program);
     }
   }
-  return {launched: [...launched].sort(), threads: [...threads].sort(), front: 'cli/main.js'};
+  return {launched: [...launched].sort(), plain: [...plain].sort(), front: 'cli/main.js'};
 }

@@ -7,12 +7,12 @@ import {findPrograms} from '../../scripts/bundling/programs.js';
 import {available} from '../helpers/requirement.js';
 
 test('the programs are the command line and every script that is started by its URL', (t) => {
-  const {front, launched, threads} = findPrograms('dist/engine');
+  const {front, launched, plain} = findPrograms('dist/engine');
   t.is(front, 'cli/main.js');
   const others = ['executor.js', 'layer-maker.js', 'tree-reader.js'].map((name) => `drivers/embedded/${name}`);
   t.deepEqual(launched, ['cli/program.js', ...others]);
-  t.true(threads.includes('context/helpers/worker.js'));
-  for (const file of [...launched, ...threads]) t.true(existsSync(join('dist/engine', file)), file);
+  t.true(plain.includes('context/helpers/worker.js'));
+  for (const file of [...launched, ...plain]) t.true(existsSync(join('dist/engine', file)), file);
 });
 
 test('bundles are ASCII, for a text that is read otherwise is another text', (t) => {

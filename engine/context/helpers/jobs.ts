@@ -1,5 +1,5 @@
 import {closeSync, fstatSync, readlinkSync, readSync} from 'node:fs';
-import {lstatOf} from '../../base/lstat.js';
+import {lookFor} from '../../base/lstat.js';
 import {openInPlace} from '../open-in-place.js';
 import {systemPath} from '../raw-path.js';
 
@@ -48,10 +48,11 @@ export function statPaths(job: StatJob): StatReply {
   const identities = new BigInt64Array(paths.length * identityEach);
   const links: (readonly [number, string])[] = [];
   const devices: (readonly [number, bigint])[] = [];
-  const stats = lstatOf(paths.length);
+  const look = lookFor(paths.length);
   const failure = each(paths, (raw, index) => {
     const path = systemPath(`${job.root}/${raw}`);
-    if (ifThere(() => stats.look(path), 'ENOTDIR') !== true) return;
+    const stats = ifThere(() => look(path), 'ENOTDIR');
+    if (stats === undefined) return;
     const {mode, size, modified} = stats;
     const kind = mode & format.mask;
     if (kind === format.link) {

@@ -1,6 +1,7 @@
 import {chmodSync, constants, lchownSync, linkSync, lstatSync, mkdirSync, symlinkSync} from 'node:fs';
 import {syscalls, type Timestamp} from '../../../base/syscalls.js';
-import {deviceOf, typeOf} from '../../../context/walk.js';
+import {deviceOf} from '../../../base/device-number.js';
+import {typeOf} from '../../../base/file-type.js';
 import {timestampOf} from '../../../snapshot/metadata.js';
 import {type FileStats, isDirectory} from './file-stats.js';
 import {join, parentOf, shown, stepError, decodePath} from './byte-path.js';

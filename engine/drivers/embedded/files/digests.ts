@@ -5,7 +5,7 @@ import {hasErrno} from '../../../base/errors.js';
 import {syscalls} from '../../../base/syscalls.js';
 import {openSourceFile} from '../../../context/open-in-place.js';
 import {isOwnXattr} from '../../../snapshot/metadata.js';
-import {typeOf} from '../../../context/walk.js';
+import {typeOf} from '../../../base/file-type.js';
 import {unreadable, changed} from '../../../context/unreadable.js';
 import {type FileStats, isDirectory, isFile} from './file-stats.js';
 import {decodePath, join, nameOf, quotePath, stepError} from './byte-path.js';

@@ -1,6 +1,6 @@
 import {readdirSync} from 'node:fs';
 import {BuildError, hasErrno} from '../../../base/errors.js';
-import {lstatOf} from '../../../base/lstat.js';
+import {lookFor} from '../../../base/lstat.js';
 import {nearest} from '../../../base/nearest.js';
 import type {BuildContext} from '../../../context/context.js';
 import {isBatched} from '../../../context/directory-context.js';
@@ -123,13 +123,10 @@ function readable(root: string, path: string): readonly string[] {
   }
 }
 
-/** How many have been asked for: nobody knows before how many there are. */
-let looks = 0;
-
 function lstatAt(root: string, path: string): FileStats | undefined {
   try {
-    const stats = lstatOf(looks++);
-    return stats.look(systemPath(`${root}/${path}`)) ? fileStats(stats) : undefined;
+    const stats = lookFor()(systemPath(`${root}/${path}`));
+    return stats === undefined ? undefined : fileStats(stats);
   } catch (error) {
     // No file has such a name. A path that is too long as a whole may be there, below directories that were listed.
     const nobodys = hasErrno(error, 'ENAMETOOLONG') && path.split('/').some((name) => name.length > longestName);

@@ -15,6 +15,7 @@ import {
 } from 'node:fs';
 import {setImmediate} from 'node:timers/promises';
 import {quote} from '../../../base/errors.js';
+import {deviceOf} from '../../../base/device-number.js';
 import {makeDirectories} from '../../../base/make-directories.js';
 import {syscalls} from '../../../base/syscalls.js';
 import {timestampOf} from '../../../snapshot/metadata.js';
@@ -103,10 +104,7 @@ function copyOther(source: Buffer, target: Buffer, stats: BigIntStats, copying: 
 }
 
 function makeDevice(path: Buffer, {mode, rdev}: BigIntStats): void {
-  // glibc's gnu_dev_major and gnu_dev_minor
-  const major = Number(((rdev >> 8n) & 0xfffn) | ((rdev >> 32n) & 0xfffff000n));
-  const minor = Number((rdev & 0xffn) | ((rdev >> 12n) & 0xffffff00n));
-  syscalls().makeNode(path, Number(mode), major, minor);
+  syscalls().makeNode(path, Number(mode), ...deviceOf(rdev));
 }
 
 function setAttributes(source: Buffer, path: Buffer, stats: BigIntStats, {root, epoch}: LocalOptions): void {

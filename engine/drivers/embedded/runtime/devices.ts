@@ -12,6 +12,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import {join} from 'node:path';
+import {promisify} from 'node:util';
 import {makeDirectories} from '../../../base/make-directories.js';
 import {BuildError, hasErrno} from '../../../base/errors.js';
 import {syscalls} from '../../../base/syscalls.js';
@@ -92,14 +93,8 @@ async function enterUnified(parent: string): Promise<boolean> {
   return true;
 }
 
-/** Not in this thread: the kernel takes 10 to 20 ms for it. */
-const enter = (group: string): Promise<void> =>
-  new Promise((resolve, reject) => {
-    writeFile(join(group, 'cgroup.procs'), '0', (error) => {
-      if (error === null) resolve();
-      else reject(error);
-    });
-  });
+/** Not in this thread: the kernel takes 10 to 20 ms for it. Node's own promises of files take 4 ms to load. */
+const enter = (group: string): Promise<void> => promisify(writeFile)(join(group, 'cgroup.procs'), '0');
 
 const isDirectory = (path: string) => statSync(path, {throwIfNoEntry: false})?.isDirectory() === true;
 
